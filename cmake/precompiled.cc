@@ -1,0 +1,1 @@
+// Empty on purpose: cmake/targets.cmake compiles the precompiled headers with it.

@@ -1,0 +1,51 @@
+# One target per folder, and one test program beside it.
+
+set(TIDEMARK_STANDARD_HEADERS <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional> <span> <stop_token>
+    <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+
+# tidemark_folder(NAME [DEPENDS target...] [PRIVATE target...] [TEST_DEPENDS target...])
+# builds every x.cc of the current folder into a static library NAME and every x_test.cc into NAME_test.
+# A new file needs no edit here: the folder is the list.
+function(tidemark_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE;TEST_DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
+    target_precompile_headers(${name} REUSE_FROM tidemark_precompiled)
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${name} INTERFACE ${ARG_DEPENDS})
+  endif()
+  if(tests)
+    tidemark_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ARG_PRIVATE} ${ARG_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# tidemark_test(NAME SOURCES file... DEPENDS target...) builds a GoogleTest program into bin/tests/.
+function(tidemark_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/test)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main rapidcheck)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/tests)
+  target_compile_definitions(${name} PRIVATE TIDEMARK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                             TIDEMARK_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  target_precompile_headers(${name} REUSE_FROM tidemark_precompiled_tests)
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# Two precompiled headers serve the whole build, one for the program and one for its tests: compiling one for each
+# target would cost more than it saves on two cores.
+add_library(tidemark_precompiled OBJECT ${CMAKE_CURRENT_LIST_DIR}/precompiled.cc)
+target_link_libraries(tidemark_precompiled PRIVATE tl::expected fmt::fmt spdlog::spdlog Threads::Threads)
+target_precompile_headers(tidemark_precompiled PRIVATE ${TIDEMARK_STANDARD_HEADERS})
+
+add_library(tidemark_precompiled_tests OBJECT ${CMAKE_CURRENT_LIST_DIR}/precompiled.cc)
+target_link_libraries(tidemark_precompiled_tests PRIVATE tl::expected fmt::fmt spdlog::spdlog Threads::Threads GTest::gmock)
+target_precompile_headers(tidemark_precompiled_tests PRIVATE ${TIDEMARK_STANDARD_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
