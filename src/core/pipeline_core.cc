@@ -1,0 +1,469 @@
+#include "core/pipeline_core.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace tidemark {
+namespace {
+
+bool due(const std::optional<Mono>& at, Mono now) { return !at || *at <= now; }
+
+}  // namespace
+
+std::string_view to_string(PipelineState state) {
+  switch (state) {
+    case PipelineState::kStarting:
+      return "starting";
+    case PipelineState::kOpening:
+      return "opening";
+    case PipelineState::kStreaming:
+      return "streaming";
+    case PipelineState::kWaitingForSource:
+      return "waiting for the source";
+    case PipelineState::kWaitingForSink:
+      return "waiting for the sink";
+    case PipelineState::kDraining:
+      return "draining";
+    case PipelineState::kFinished:
+      return "finished";
+  }
+  return "unknown";
+}
+
+PipelineCore::PipelineCore(PipelineLimits limits, SourceIdentity identity, Random& random)
+    : limits_(limits),
+      identity_(std::move(identity)),
+      random_(random),
+      source_backoff_(limits.retry),
+      position_backoff_(limits.retry),
+      watermark_(limits.in_flight_batches_max),
+      save_backoff_(limits.retry),
+      letter_backoff_(limits.retry) {
+  TIDEMARK_CHECK(limits.lanes >= 1, "a pipeline needs a lane");
+  TIDEMARK_CHECK(!limits.transactional || limits.lanes == 1, "a transactional sink has one lane");
+  for (int i = 0; i < limits.lanes; ++i) lanes_.emplace_back(limits.retry);
+}
+
+void PipelineCore::step(Input input, Mono now, std::vector<Action>& actions) {
+  TIDEMARK_CHECK(!finished_, "a finished pipeline was given an input");
+  actions_ = &actions;
+  std::visit([this, now](auto&& value) { on(std::move(value), now); }, std::move(input));
+  pump(now);
+  refresh_status();
+  actions_ = nullptr;
+}
+
+// --- inputs
+// -------------------------------------------------------------------------------------------------------
+
+void PipelineCore::on(Started, Mono now) { last_save_ = now; }
+void PipelineCore::on(Tick, Mono) {}
+void PipelineCore::on(StopRequested, Mono now) { begin_drain(std::nullopt, now); }
+
+void PipelineCore::on(SourceReady, Mono now) {
+  source_ready_ = true;
+  if (source_ == SourcePhase::kClosed && source_retry_at_) source_retry_at_ = now;
+}
+
+void PipelineCore::on(Identified input, Mono now) {
+  source_ = SourcePhase::kClosed;
+  if (!input.result) return source_failed(input.result.error(), now);
+  identified_ = true;
+  deployment_ = std::move(input.result->deployment);
+}
+
+void PipelineCore::on(SinkOpened input, Mono now) {
+  Lane& lane = lanes_[static_cast<size_t>(input.lane)];
+  lane.busy = false;
+  if (!input.result) return lane_failed(lane, input.result.error(), now);
+  lane.open = true;
+}
+
+void PipelineCore::on(PositionAcquired input, Mono now) {
+  const bool first = position_ == PositionPhase::kUnknown || position_ == PositionPhase::kAcquiring;
+  if (limits_.transactional) lanes_[0].busy = false;
+  if (!input.result) {
+    if (limits_.transactional) return lane_failed(lanes_[0], input.result.error(), now);
+    position_ = PositionPhase::kUnknown;
+    if (ends_pipeline(input.result.error(), now)) return;
+    status_.last_error = input.result.error().describe();
+    position_retry_at_ = now + position_backoff_.next(random_);
+    return;
+  }
+  const std::optional<StoredPosition>& stored = *input.result;
+  if (!stored) {
+    return begin_drain(
+        Error{React::kConfig, "no stored position: a pipeline never starts at a place of its own choosing",
+              "decide where it starts: tidemark position init"},
+        now);
+  }
+  if (stored->fingerprint != identity_.fingerprint) {
+    return begin_drain(Error{React::kConfig,
+                             "the stored position belongs to another source configuration than this one (" +
+                                 identity_.summary +
+                                 "): a resume token is good only with the filter and options it came from",
+                             "restore the configuration, or accept a new start: tidemark position set"},
+                       now);
+  }
+  if (!stored->deployment.empty() && !deployment_.empty() && stored->deployment != deployment_) {
+    return begin_drain(
+        Error{React::kConfig,
+              "the stored position belongs to deployment " + stored->deployment + ", but the source is " +
+                  deployment_,
+              "point the source at the right deployment, or accept a new start: tidemark position set"},
+        now);
+  }
+  if (limits_.transactional) lanes_[0].open = true;
+  position_ = PositionPhase::kAcquired;
+  if (!first) return;
+  read_position_ = stored->position;
+  status_.committed = stored->position;
+}
+
+void PipelineCore::on(SourceOpened input, Mono now) {
+  if (!input.result) {
+    source_ = SourcePhase::kClosed;
+    return source_failed(input.result.error(), now);
+  }
+  source_ = SourcePhase::kOpen;
+  ++status_.source_opens;
+  if (opened_before_) return;  // read_position_ stands; the first read brings a newer mark
+  opened_before_ = true;
+  // The first mark is saved before any event is delivered, so that a crash in the first second loses nothing.
+  if (*input.result == read_position_) {
+    gate_open_ = true;
+    return;
+  }
+  read_position_ = *input.result;
+  watermark_.admit(std::move(*input.result), 0, 0);
+  to_save_ = watermark_.advance();
+  to_save_urgent_ = true;
+}
+
+void PipelineCore::on(ReadDone input, Mono now) {
+  source_ = SourcePhase::kOpen;
+  if (draining_) return;  // what was read isn't owed: nothing of it was acknowledged
+  if (!input.result) {
+    source_ = SourcePhase::kClosed;
+    return source_failed(input.result.error(), now);
+  }
+  const bool moved = input.result->resume_after != read_position_;
+  const bool empty = input.result->events->events().empty();
+  if (moved && empty) source_backoff_.reset();
+  if (moved || !empty) admit(*input.result);
+  if (!input.result->closed) return;
+  source_ = SourcePhase::kClosed;
+  // An invalidate moved the position: open again behind it, at once. A cursor that closes without moving
+  // would spin.
+  if (!moved)
+    source_failed(
+        Error{React::kRetry, "the server closed the cursor without an event or a new high-water mark"}, now);
+}
+
+void PipelineCore::on(WriteDone input, Mono now) {
+  Lane& lane = lanes_[static_cast<size_t>(input.lane)];
+  lane.busy = false;
+  if (input.result) {
+    lane.backoff.reset();
+    if (!input.job.events.empty()) {
+      source_backoff_.reset();
+      status_.last_event_time = input.job.events.back().cluster_time;
+    }
+    ++status_.batches_written;
+    const bool had_events = !input.job.events.empty();
+    deliver_prefix(input.job, input.job.events.size());
+    acknowledge(now, &input.job, had_events);
+    input.job.owners.clear();
+    lane.spare = std::move(input.job);
+    return;
+  }
+  const WriteFailure& failure = input.result.error();
+  TIDEMARK_CHECK(!limits_.transactional || failure.durable_prefix == 0, "a transaction was durable in part");
+  if (failure.error.react == React::kReject)
+    return reject_from_job(input.lane, lane, std::move(input.job), failure, now);
+  deliver_prefix(input.job, failure.durable_prefix);
+  acknowledge(now, nullptr);
+  if (!draining_) lane.retry = std::move(input.job);
+  lane_failed(lane, failure.error, now);
+}
+
+void PipelineCore::on(SaveDone input, Mono now) {
+  saving_ = false;
+  if (input.result) {
+    ++status_.saves;
+    unsaved_events_ -= saving_events_;
+    status_.committed = saving_position_->get();
+    gate_open_ = true;
+    last_save_ = now;
+    save_backoff_.reset();
+    return;
+  }
+  ++status_.save_failures;
+  if (!to_save_) to_save_ = std::move(saving_position_);  // else a newer one waits already
+  to_save_urgent_ = true;
+  if (ends_pipeline(input.result.error(), now)) return;
+  status_.last_error = input.result.error().describe();
+  save_retry_at_ = now + save_backoff_.next(random_);
+}
+
+void PipelineCore::on(DeadLetterDone input, Mono now) {
+  letter_out_ = false;
+  if (!input.result) {
+    if (ends_pipeline(input.result.error(), now)) return;
+    status_.last_error = input.result.error().describe();
+    letter_retry_at_ = now + letter_backoff_.next(random_);
+    return;
+  }
+  letter_backoff_.reset();
+  ++status_.events_rejected;
+  const PendingLetter letter = std::move(letters_.front());
+  letters_.pop_front();
+  watermark_.delivered(letter.seq, 1);
+  ++unsaved_events_;
+  if (letter.lane) lanes_[static_cast<size_t>(*letter.lane)].awaits_letter = false;
+  acknowledge(now, nullptr);
+}
+
+// --- what becomes possible
+// ------------------------------------------------------------------------------------------
+
+void PipelineCore::pump(Mono now) {
+  if (!draining_) {
+    pump_setup(now);
+    pump_segments(now);
+    pump_lanes(now);
+    pump_letters(now);
+    pump_source(now);
+  }
+  if (!draining_ || !write_nothing_more_) pump_save(now);
+  if (draining_) pump_drain(now);
+}
+
+void PipelineCore::pump_setup(Mono now) {
+  if (!identified_) {
+    if (source_ == SourcePhase::kClosed && due(source_retry_at_, now)) {
+      source_ = SourcePhase::kIdentifying;
+      source_retry_at_.reset();
+      source_ready_ = false;
+      act(IdentifySource{});
+    }
+    return;
+  }
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    if (lane.open || lane.busy || !due(lane.retry_at, now)) continue;
+    lane.retry_at.reset();
+    lane.busy = true;
+    if (limits_.transactional) {
+      if (position_ == PositionPhase::kUnknown) position_ = PositionPhase::kAcquiring;
+      act(AcquirePosition{deployment_});
+    } else {
+      act(OpenSink{static_cast<int>(i)});
+    }
+  }
+  if (!limits_.transactional && position_ == PositionPhase::kUnknown && due(position_retry_at_, now)) {
+    position_ = PositionPhase::kAcquiring;
+    position_retry_at_.reset();
+    act(AcquirePosition{deployment_});
+  }
+}
+
+void PipelineCore::pump_source(Mono now) {
+  if (!identified_ || position_ != PositionPhase::kAcquired) return;
+  if (source_ == SourcePhase::kClosed && due(source_retry_at_, now)) {
+    source_ = SourcePhase::kOpening;
+    source_retry_at_.reset();
+    source_ready_ = false;
+    act(OpenSource{read_position_});
+  } else if (source_ == SourcePhase::kOpen && may_read()) {
+    source_ = SourcePhase::kReading;
+    act(ReadSource{limits_.read_wait});
+  }
+}
+
+bool PipelineCore::may_read() const {
+  return !watermark_.full() && watermark_.held_bytes() < limits_.in_flight_bytes_max &&
+         unsaved_events_ < limits_.unsaved_events_max;
+}
+
+void PipelineCore::pump_segments(Mono now) {
+  if (!gate_open_) return;
+  while (!segments_.empty()) {
+    if (barrier_out_) {
+      if (!lanes_idle() || !letters_.empty()) return;
+      barrier_out_ = false;
+    }
+    Segment& segment = segments_.front();
+    if (segment.kind == SegmentKind::kReject) {
+      const Event& event = segment.batch->events()[segment.begin];
+      std::string reason(event.reject_reason);
+      if (limits_.on_reject == OnReject::kStop) {
+        return begin_drain(
+            Error{React::kReject, "event " + std::string(event.id) + " can't be delivered: " + reason,
+                  "on_reject = \"dead_letter\" sets such events aside and goes on"},
+            now);
+      }
+      letters_.push_back({segment.seq, event, segment.batch, std::move(reason), std::nullopt});
+      // A transaction behind it would commit a position past an event that isn't durable anywhere yet.
+      barrier_out_ = limits_.transactional;
+    } else if (segment.kind == SegmentKind::kBarrier) {
+      if (!lanes_idle()) return;
+      distribute(segment);
+      barrier_out_ = true;
+    } else {
+      distribute(segment);
+    }
+    segments_.pop_front();
+  }
+}
+
+void PipelineCore::pump_lanes(Mono now) {
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    if (!lane.open || lane.busy || lane.awaits_letter) continue;
+    if (lane.retry) {
+      WriteJob job = std::move(*lane.retry);
+      lane.retry.reset();
+      // Without events the rejected one was its only one; a transaction still has its position to commit.
+      if (!job.events.empty() || limits_.transactional) {
+        start_write(static_cast<int>(i), lane, std::move(job));
+        continue;
+      }
+      lane.spare = std::move(job);
+    }
+    if (!lane.queue.empty()) {
+      WriteJob job = std::move(lane.spare);
+      fill_job(lane, job);
+      start_write(static_cast<int>(i), lane, std::move(job));
+    } else if (limits_.transactional && to_save_ &&
+               (to_save_urgent_ || now - last_save_ >= limits_.idle_save)) {
+      // Nothing to write but a mark that moved: a transaction with the position alone.
+      WriteJob job = std::move(lane.spare);
+      job.events.clear();
+      job.parts.clear();
+      job.resume_after = to_save_->get();
+      job.ends_batch = true;
+      to_save_.reset();
+      start_write(static_cast<int>(i), lane, std::move(job));
+    }
+  }
+}
+
+void PipelineCore::pump_letters(Mono now) {
+  if (letters_.empty() || letter_out_ || !due(letter_retry_at_, now)) return;
+  letter_retry_at_.reset();
+  letter_out_ = true;
+  const PendingLetter& letter = letters_.front();
+  act(PutDeadLetter{letter.event, letter.batch, letter.reason});
+}
+
+void PipelineCore::pump_save(Mono now) {
+  if (limits_.transactional || !to_save_ || saving_ || !due(save_retry_at_, now)) return;
+  if (!to_save_urgent_ && !draining_ && now - last_save_ < limits_.idle_save) return;
+  save_retry_at_.reset();
+  saving_ = true;
+  saving_events_ = unsaved_events_;
+  saving_position_ = std::move(to_save_);
+  to_save_.reset();
+  to_save_urgent_ = false;
+  act(Save{*saving_position_});
+}
+
+void PipelineCore::pump_drain(Mono now) {
+  const bool lanes_busy =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.busy; });
+  const bool save_owed =
+      !limits_.transactional && !write_nothing_more_ && to_save_ && save_backoff_.attempts() == 0;
+  if ((lanes_busy || saving_ || letter_out_ || save_owed) && now < drain_deadline_) return;
+  finished_ = true;
+  status_.state = PipelineState::kFinished;
+  act(Finish{std::move(outcome_)});
+}
+
+std::optional<Mono> PipelineCore::next_tick() const {
+  std::optional<Mono> next;
+  const auto consider = [&next](const std::optional<Mono>& at) {
+    if (at && (!next || *at < *next)) next = at;
+  };
+  if (draining_) {
+    consider(drain_deadline_);
+    return next;
+  }
+  consider(source_retry_at_);
+  consider(position_retry_at_);
+  consider(save_retry_at_);
+  consider(letter_retry_at_);
+  for (const Lane& lane : lanes_) consider(lane.retry_at);
+  if (to_save_ && !saving_ && !save_retry_at_) consider(last_save_ + limits_.idle_save);
+  return next;
+}
+
+// --- faults and the end
+// -------------------------------------------------------------------------------------------------
+
+bool PipelineCore::ends_pipeline(const Error& error, Mono now) {
+  if (error.react == React::kRetry || (error.react == React::kCancelled && !draining_)) return false;
+  if (error.react == React::kFenced) write_nothing_more_ = true;
+  begin_drain(error.react == React::kCancelled ? std::nullopt : std::optional<Error>(error), now);
+  return true;
+}
+
+void PipelineCore::source_failed(const Error& error, Mono now) {
+  if (draining_ || ends_pipeline(error, now)) return;
+  status_.last_error = error.describe();
+  ++status_.source_retries;
+  const auto wait = source_backoff_.next(random_);
+  source_retry_at_ = source_ready_ ? now : now + wait;
+  source_ready_ = false;
+}
+
+void PipelineCore::lane_failed(Lane& lane, const Error& error, Mono now) {
+  lane.open = false;
+  if (ends_pipeline(error, now) || draining_) return;
+  status_.last_error = error.describe();
+  ++status_.sink_retries;
+  lane.retry_at = now + lane.backoff.next(random_);
+}
+
+void PipelineCore::begin_drain(std::optional<Error> error, Mono now) {
+  if (draining_) {
+    if (error && !outcome_) outcome_ = std::move(error);
+    return;
+  }
+  draining_ = true;
+  outcome_ = std::move(error);
+  drain_deadline_ = now + limits_.drain_timeout;
+  // What isn't with a lane yet was never acknowledged: it is read again after the next start.
+  segments_.clear();
+  for (Lane& lane : lanes_) {
+    lane.queue.clear();
+    lane.retry.reset();
+    lane.retry_at.reset();
+  }
+  while (letters_.size() > (letter_out_ ? 1u : 0u)) letters_.pop_back();
+}
+
+void PipelineCore::refresh_status() {
+  status_.in_flight_events = watermark_.owed_events();
+  status_.in_flight_bytes = watermark_.held_bytes();
+  if (finished_) return;
+  const bool sink_waits =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.retry_at.has_value(); });
+  if (draining_) {
+    status_.state = PipelineState::kDraining;
+  } else if (!identified_ && !source_retry_at_) {
+    status_.state = PipelineState::kStarting;
+  } else if (source_retry_at_) {
+    status_.state = PipelineState::kWaitingForSource;
+  } else if (sink_waits || position_retry_at_ || save_retry_at_ || letter_retry_at_) {
+    status_.state = PipelineState::kWaitingForSink;
+  } else if (source_ == SourcePhase::kOpen || source_ == SourcePhase::kReading) {
+    status_.state = PipelineState::kStreaming;
+    status_.last_error.clear();
+  } else {
+    status_.state = PipelineState::kOpening;
+  }
+}
+
+}  // namespace tidemark

@@ -1,0 +1,181 @@
+// What a batch of events does to rows: the part of an SQL sink that is the same for every database. Pure; one
+// thread.
+//
+// In mode `current` a table holds one row per document: RowPlan folds a batch so that the last event of each
+// row wins, and cuts it into steps at the events that touch a whole table (drop, rename, dropDatabase). In
+// mode `log` a table holds one row per event, and only the texts of its columns are common: the log_*
+// functions.
+//
+// Every statement made from a plan must be guarded by the token, so that a replay changes nothing: a row is
+// written when absent or when its token is older, and removed when its token is older.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/event.h"
+#include "core/sink.h"
+
+namespace tidemark {
+
+struct TableName {
+  std::string schema;  // empty: the connection's own
+  std::string name;
+
+  std::string text() const { return schema.empty() ? name : schema + "." + name; }
+  friend bool operator==(const TableName&, const TableName&) = default;
+};
+
+// The setting `table`: a name in which {database} and {collection} stand for the event's own.
+class TablePattern {
+ public:
+  enum class Schema { kNone, kAllowed };  // kAllowed: a dot outside the braces parts the schema from the name
+
+  // kConfig for an empty name, an unknown or unclosed placeholder, or U+0000.
+  static Result<TablePattern> parse(std::string_view text, Schema schema);
+
+  bool has_database() const { return schema_.database || name_.database; }
+  bool has_collection() const { return schema_.collection || name_.collection; }
+  bool fixed() const { return !has_database() && !has_collection(); }
+
+  // Into `out`, whose strings keep their memory.
+  void expand(const Namespace& ns, TableName& out) const;
+
+ private:
+  struct Piece {
+    enum class Kind { kText, kDatabase, kCollection } kind = Kind::kText;
+    std::string text;
+  };
+  struct Part {
+    std::vector<Piece> pieces;
+    bool database = false;
+    bool collection = false;
+    void expand(const Namespace& ns, std::string& out) const;
+  };
+  static Result<Part> parse_part(std::string_view text);
+
+  Part schema_;
+  Part name_;
+};
+
+// What a drop, rename or dropDatabase does to a table of current rows: the setting `on_drop`.
+enum class OnDrop { kApply, kIgnore, kStop };
+
+// One row after the fold.
+struct RowChange {
+  const Event* event = nullptr;  // the last one of this row in its step
+  std::string_view id;           // canonical Extended JSON of `_id`; valid until the next plan()
+  uint32_t table = 0;            // index into RowPlan::tables()
+  bool remove = false;
+};
+
+// What follows the changes of a step.
+struct RowBarrier {
+  enum class Kind {
+    kNone,
+    kClear,  // remove the rows of `table` that are older than the event
+    kMove,   // clear `target` likewise, then move to it the rows of `table` that are older than the event,
+             // with the event's token: with their own they would look older than the clearing of a replay
+  };
+  Kind kind = Kind::kNone;
+  const Event* event = nullptr;
+  uint32_t table = 0;
+  uint32_t target = 0;
+};
+
+struct RowStep {
+  std::span<const RowChange> changes;  // those of one table stand together, each row once
+  RowBarrier barrier;
+};
+
+// The fold for mode `current`. A reused plan allocates nothing once its buffers have grown to the batches it
+// sees.
+//
+// - insert, replace, and an update with its document: the row becomes the document.
+// - An update whose lookup found null: the document was gone when the server looked, so its delete follows
+// (or the
+//   drop of its collection): the row is removed now. Keeping it would show a state that no longer exists, and
+//   for good where a filter holds back the delete.
+// - An update without the field fullDocument can't be applied, since only the changed fields are known:
+// kReject.
+// - delete: the row is removed.
+// - drop and dropDatabase clear a table, rename moves rows, as `on_drop` says (kStop: kConfig). A
+// dropDatabase comes
+//   after a drop of each of its collections, so where a table holds one collection it has nothing left to do.
+// - invalidate and what has no document and isn't one of these: nothing.
+//
+// With a fixed table name there is one table for what must be one collection: a rename of that collection
+// clears the table, and a rename *onto* it is kReject, because it brings documents that were never seen here.
+class RowPlan {
+ public:
+  RowPlan(TablePattern pattern, OnDrop on_drop) : pattern_(std::move(pattern)), on_drop_(on_drop) {}
+
+  // Replaces the plan with that of `events`, which must outlive it. On an error the plan is empty and
+  // `culprit` names the event.
+  WriteResult plan(std::span<const Event> events);
+
+  std::span<const RowStep> steps() const { return steps_; }
+  std::span<const TableName> tables() const { return {tables_.data(), table_count_}; }
+
+ private:
+  struct Slot {
+    uint64_t generation = 0;
+    uint32_t change = 0;
+  };
+  struct Cut {
+    size_t changes_end;
+    RowBarrier barrier;
+  };
+
+  void clear();
+  Status add(const Event& event);
+  Status put(const Event& event, bool remove);
+  Status add_rename(const Event& event);
+  Status add_clear(const Event& event);
+  Status stop_error(const Event& event) const;
+  uint32_t table_of(const Namespace& ns);
+  Slot& slot_of(uint32_t table, std::string_view id);
+  std::string_view id_of(uint32_t change) const;
+  void grow_slots();
+  void cut(RowBarrier barrier);
+  void finish();
+
+  TablePattern pattern_;
+  OnDrop on_drop_;
+  std::string collection_;  // with a fixed table: the collection whose documents were seen, "db.collection"
+  std::string scratch_;
+
+  std::vector<TableName> tables_;  // [0, table_count_) are this batch's; the rest keep their memory
+  size_t table_count_ = 0;
+  Namespace last_ns_;
+  uint32_t last_table_ = 0;
+
+  std::string ids_;                // the ids of all changes, one after the other
+  std::vector<uint32_t> id_ends_;  // of change i: ids_[id_ends_[i - 1], id_ends_[i])
+  std::vector<RowChange> changes_;
+  std::vector<Slot> slots_;  // open addressing over (table, id); a slot of an older generation is free
+  uint64_t generation_ = 0;
+  size_t step_begin_ = 0;
+  std::vector<Cut> cuts_;
+  std::vector<RowStep> steps_;
+};
+
+// --- texts of the columns
+// ------------------------------------------------------------------------------------------
+
+// Canonical Extended JSON of the document key's `_id`; false when there is none (events of a whole
+// collection).
+bool append_row_id(const Event& event, std::string& out);
+// "shop.orders", or "shop" for events of a whole database.
+void append_ns(const Namespace& ns, std::string& out);
+// The column `update` of a log row: updateDescription; of a rename {"to":{"db":..,"coll":..}}; of other
+// events of a whole collection operationDescription. False when there is nothing.
+bool append_log_update(const Event& event, std::string& out);
+// An event whose `fullDocument` is there and null: the server looked the document up and it was gone.
+bool is_null_lookup(const Event& event);
+
+}  // namespace tidemark

@@ -1,0 +1,81 @@
+// A source of change events.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "core/event.h"
+#include "core/position.h"
+
+namespace tidemark {
+
+struct SourceBatch {
+  // Never null; no events = nothing happened, yet `resume_after` may have moved.
+  std::shared_ptr<EventBatch> events;
+  // Where to resume once every event of the batch is durable: the batch's high-water mark
+  // (postBatchResumeToken).
+  Position resume_after;
+  // The server ended the cursor after this batch (an invalidate): open again from `resume_after`, nothing is
+  // wrong.
+  bool closed = false;
+};
+
+// What makes a stored token good for this source and no other.
+struct SourceIdentity {
+  std::string fingerprint;  // hex SHA-256 of namespace, filter and options
+  std::string summary;      // the same for people: "shop.orders, full_document=update_lookup"
+};
+
+// What `status` and the guard ask the deployment itself. Zero times are unknown.
+struct SourceHealth {
+  bson::Timestamp latest;  // the newest majority-committed operation
+  bson::Timestamp oldest;  // the oldest entry still in the oplog
+  std::string deployment;  // the replica set's identity
+  std::string server;      // name and version, for people
+};
+
+// Where a new position comes from: the operator's `--from`.
+struct StartPoint {
+  enum class Kind { kNow, kEarliest, kTime, kToken } kind = Kind::kNow;
+  bson::Timestamp time;    // kTime
+  std::string token_data;  // kToken: the hex string
+};
+
+// open() and read() are called by one thread, in that order; after an error of either, open() comes next. The
+// rest may be called by any thread, also while read() runs.
+//
+// Errors: kRetry (open again after a back-off), kPositionLost (terminal), kConfig, kCancelled, kFatal.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  virtual SourceIdentity identity() const = 0;
+
+  // Opens the stream after `from`; without one, the caller has no position yet and gets kConfig. Never falls
+  // back to another position. The value is the position just opened at, a high-water mark: it equals `from`
+  // or lies after it with no event between.
+  virtual Result<Position> open(const Position& from, std::stop_token stop) = 0;
+
+  // Waits up to `wait` for events, and returns at once with those that are there.
+  virtual Result<SourceBatch> read(std::chrono::milliseconds wait, std::stop_token stop) = 0;
+
+  // Turns the operator's choice into a position on the live deployment, by opening a stream there.
+  virtual Result<Position> resolve(const StartPoint& start, std::stop_token stop) = 0;
+
+  // Asks the deployment; its own connection, so that a busy stream doesn't hold it up.
+  virtual Result<SourceHealth> health(std::stop_token stop) = 0;
+
+  // `listener` is called, from any thread, when an open that failed is worth trying again at once (a new
+  // primary was elected). Set before the first open; it must not call back into the source.
+  virtual void on_ready(std::function<void()> listener) = 0;
+
+  // Closes the stream and its connections. After it, only destruction.
+  virtual void close() = 0;
+};
+
+}  // namespace tidemark
