@@ -1,0 +1,122 @@
+#include "config/value.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "config/diagnostic.h"
+#include "config/units.h"
+
+namespace tidemark::config {
+namespace {
+
+tl::unexpected<Error> wrong(std::string what, std::string hint = {}) {
+  return fail(React::kConfig, std::move(what), std::move(hint));
+}
+
+std::string shown(const FieldSpec& field, std::string_view text) {
+  if (field.secret) return "***";
+  constexpr size_t kShownMax = 60;
+  std::string out = "\"" + std::string(text.substr(0, kShownMax));
+  return out + (text.size() > kShownMax ? "...\"" : "\"");
+}
+
+Result<Settings::Value> number_from_text(const FieldSpec& field, std::string_view text,
+                                         std::optional<int64_t> (*parse)(std::string_view)) {
+  const auto number = parse(text);
+  if (!number) return wrong(shown(field, text) + " is not " + describe_type(field));
+  return checked_number(field, *number);
+}
+
+Result<Settings::Value> choice_from_text(const FieldSpec& field, std::string_view text) {
+  if (std::find(field.choices.begin(), field.choices.end(), text) != field.choices.end())
+    return Settings::Value(std::string(text));
+  const std::string near = nearest(text, field.choices);
+  return wrong(shown(field, text) + " is not " + describe_type(field),
+               near.empty() ? "" : "did you mean \"" + near + "\"?");
+}
+
+Result<Settings::Value> json_from_text(const FieldSpec& field, std::string_view text) {
+  try {
+    const auto parsed = nlohmann::json::parse(text);
+    if (parsed.is_object() || parsed.is_array()) return Settings::Value(std::string(text));
+    return wrong("is not a JSON object or array");
+  } catch (const nlohmann::json::parse_error& error) {
+    // The library's message quotes the text around the place.
+    if (field.secret) return wrong("is not JSON");
+    return wrong("is not JSON, at byte " + std::to_string(error.byte) + " of the text",
+                 "quote every key and operator, as in { \"operationType\": { \"$in\": [\"insert\"] } }");
+  }
+}
+
+}  // namespace
+
+std::string describe_type(const FieldSpec& field) {
+  switch (field.type) {
+    case FieldType::kString:
+      return "a string";
+    case FieldType::kInteger:
+      return "an integer";
+    case FieldType::kBoolean:
+      return "true or false";
+    case FieldType::kDuration:
+      return "a duration such as \"250ms\", \"30s\", \"10m\" or \"2h\"";
+    case FieldType::kBytes:
+      return "a size such as 4096, \"64KiB\" or \"8MiB\"";
+    case FieldType::kEnum: {
+      std::string text = "one of";
+      for (const std::string& choice : field.choices)
+        text += (&choice == &field.choices.front() ? " \"" : ", \"") + choice + "\"";
+      return text;
+    }
+    case FieldType::kStringList:
+      return "a list of strings";
+    case FieldType::kStringMap:
+      return "a table of strings";
+    case FieldType::kJson:
+      return "Extended JSON in a string";
+  }
+  return "a value";
+}
+
+std::string format_value(const FieldSpec& field, int64_t value) {
+  if (field.type == FieldType::kDuration) return format_duration_ms(value);
+  if (field.type == FieldType::kBytes) return format_bytes(value);
+  return std::to_string(value);
+}
+
+Result<Settings::Value> checked_number(const FieldSpec& field, int64_t value) {
+  if (value < field.min)
+    return wrong(format_value(field, value) + " is below the least, " + format_value(field, field.min));
+  if (value > field.max)
+    return wrong(format_value(field, value) + " is above the most, " + format_value(field, field.max));
+  return Settings::Value(value);
+}
+
+Result<Settings::Value> value_from_text(const FieldSpec& field, std::string_view text) {
+  switch (field.type) {
+    case FieldType::kString:
+      return Settings::Value(std::string(text));
+    case FieldType::kInteger:
+      return number_from_text(field, text, parse_integer);
+    case FieldType::kDuration:
+      return number_from_text(field, text, parse_duration_ms);
+    case FieldType::kBytes:
+      return number_from_text(field, text, parse_bytes);
+    case FieldType::kBoolean:
+      if (text == "true") return Settings::Value(true);
+      if (text == "false") return Settings::Value(false);
+      return wrong(shown(field, text) + " is not true or false");
+    case FieldType::kEnum:
+      return choice_from_text(field, text);
+    case FieldType::kJson:
+      return json_from_text(field, text);
+    case FieldType::kStringList:
+    case FieldType::kStringMap:
+      break;
+  }
+  return wrong("is not " + describe_type(field));
+}
+
+}  // namespace tidemark::config
