@@ -1,0 +1,23 @@
+// JSON Lines in a file: one change event a line, rotated by size.
+//
+// A batch is one write and one sync, and counts only after both. What a crash left behind the last whole line
+// is cut at open; after a failed write the file is cut back to what is known to be durable, so a line is
+// never torn in its middle and a reader that reads whole lines reads only events. A replayed event is a
+// second line with the same `_id`. One lane, one thread.
+#pragma once
+
+#include <memory>
+
+#include "config/field_spec.h"
+#include "config/settings.h"
+#include "core/component.h"
+#include "core/sink.h"
+
+namespace tidemark {
+
+const config::ComponentSpec& file_sink_spec();
+
+Result<std::unique_ptr<Sink>> make_file_sink(const config::Settings& settings,
+                                             const ComponentContext& context);
+
+}  // namespace tidemark

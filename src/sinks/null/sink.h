@@ -1,0 +1,37 @@
+// A sink that counts events and keeps none: for benchmarks of everything before it. Any number of lanes, one
+// thread each.
+#pragma once
+
+#include <memory>
+
+#include "config/field_spec.h"
+#include "config/settings.h"
+#include "core/component.h"
+#include "core/sink.h"
+
+namespace tidemark {
+
+class NullSink final : public Sink {
+ public:
+  Status open(std::stop_token) override { return {}; }
+  WriteResult write(std::span<const Event> events, std::stop_token) override {
+    events_ += events.size();
+    for (const Event& event : events) bytes_ += event.raw.size();
+    return {};
+  }
+  void close() override {}
+
+  uint64_t events() const { return events_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  uint64_t events_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+const config::ComponentSpec& null_sink_spec();
+
+Result<std::unique_ptr<Sink>> make_null_sink(const config::Settings& settings,
+                                             const ComponentContext& context);
+
+}  // namespace tidemark

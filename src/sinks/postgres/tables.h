@@ -1,0 +1,20 @@
+// Names, creation and shapes of tables: what rows and positions share. Stateless.
+#pragma once
+
+#include <string>
+
+#include "core/row_plan.h"
+#include "sinks/postgres/connection.h"
+
+namespace tidemark::postgres {
+
+// "schema"."table", quoted.
+std::string sql_name(const TableName& table);
+
+// `columns` as they stand in CREATE TABLE and as check_shape reads them back: "id text PRIMARY KEY, doc jsonb, ...".
+// Creates the table (and its schema) when absent; kConfig with both shapes when another one stands there; kReject for a
+// name that PostgreSQL would cut off.
+Status ensure_table(Connection& connection, const TableName& table, const std::string& columns,
+                    std::stop_token stop);
+
+}  // namespace tidemark::postgres

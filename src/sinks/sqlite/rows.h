@@ -1,0 +1,62 @@
+// Writes the rows of a batch into SQLite: creates the tables, checks the shape of those that stand there,
+// runs the guarded statements. Knows nothing of positions and transactions. One thread; owned by one sink.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "core/event.h"
+#include "core/row_plan.h"
+#include "core/sink.h"
+#include "sinks/sqlite/database.h"
+
+namespace tidemark::sqlite {
+
+enum class Mode { kCurrent, kLog };
+
+class RowWriter {
+ public:
+  RowWriter(TablePattern pattern, Mode mode, OnDrop on_drop)
+      : pattern_(std::move(pattern)), mode_(mode), plan_(pattern_, on_drop) {}
+
+  // Creates the table when its name doesn't depend on the events, so that a table of another shape is found
+  // at the start.
+  Status open(Database& database);
+  // What can be refused without touching the database. REQUIRES: write() of the same events comes next.
+  WriteResult prepare(std::span<const Event> events);
+  // REQUIRES prepare(events) and an open transaction. After an error the caller rolls back and calls
+  // forget().
+  WriteResult write(Database& database, std::span<const Event> events);
+  // Drops the prepared statements: they don't outlive a database, nor tables that a rollback took back.
+  void forget() { tables_.clear(); }
+
+ private:
+  struct Table {
+    Statement put;     // current: the upsert; log: the insert
+    Statement remove;  // current
+    Statement clear;   // current
+  };
+
+  Result<Table*> table(Database& database, const std::string& name);
+  Status create(Database& database, const std::string& name);
+  Status check_shape(Database& database, const std::string& name);
+  Status change(Table& table, const RowChange& change);
+  Status barrier(Database& database, const RowBarrier& barrier);
+  Status move(Database& database, const RowBarrier& barrier);
+  WriteResult write_current(Database& database, std::span<const Event> events);
+  WriteResult write_log(Database& database, std::span<const Event> events);
+  Status log(Table& table, const Event& event);
+  void render_time(const Event& event);
+
+  TablePattern pattern_;
+  Mode mode_;
+  RowPlan plan_;
+  std::map<std::string, Table, std::less<>> tables_;
+  // Reused for every row.
+  TableName name_;
+  std::string doc_, before_, update_, id_, ns_, time_;
+};
+
+}  // namespace tidemark::sqlite

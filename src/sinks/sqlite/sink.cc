@@ -1,0 +1,307 @@
+#include "sinks/sqlite/sink.h"
+
+#include <cassert>
+#include <optional>
+
+#include "core/row_plan.h"
+#include "sinks/sqlite/positions.h"
+#include "sinks/sqlite/rows.h"
+
+namespace tidemark {
+namespace {
+
+using config::FieldSpec;
+using config::FieldType;
+using sqlite::Database;
+
+struct Options {
+  sqlite::DatabaseOptions database;
+  TablePattern table;
+  std::string position_table;
+  sqlite::Mode mode = sqlite::Mode::kCurrent;
+  OnDrop on_drop = OnDrop::kApply;
+};
+
+OnDrop on_drop_of(const std::string& text) {
+  return text == "stop" ? OnDrop::kStop : text == "ignore" ? OnDrop::kIgnore : OnDrop::kApply;
+}
+
+Result<Options> options_of(const config::Settings& settings) {
+  Options options;
+  options.database.path = settings.string("path");
+  if (options.database.path.empty()) return fail(settings.error("path", "the path is empty", "name a file"));
+  if (options.database.path == ":memory:")
+    return fail(settings.error("path", "a database in memory keeps nothing", "name a file"));
+  options.database.synchronous_full = settings.string("synchronous") == "full";
+  options.database.busy_timeout = settings.duration("busy_timeout");
+  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
+  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
+  options.table = std::move(*table);
+  options.position_table = settings.string("position_table");
+  if (options.position_table.empty() || options.position_table == settings.string("table"))
+    return fail(
+        settings.error("position_table", "positions need a table of their own", "give it another name"));
+  options.mode = settings.string("mode") == "log" ? sqlite::Mode::kLog : sqlite::Mode::kCurrent;
+  options.on_drop = on_drop_of(settings.string("on_drop"));
+  return options;
+}
+
+tl::unexpected<Error> stopped() { return fail(React::kCancelled, "sqlite sink: stopped"); }
+
+// --- one lane
+// ------------------------------------------------------------------------------------------------------
+
+class SqliteSink final : public Sink {
+ public:
+  SqliteSink(Options options, ComponentContext context)
+      : options_(std::move(options)),
+        context_(std::move(context)),
+        rows_(options_.table, options_.mode, options_.on_drop) {}
+  ~SqliteSink() override { close(); }
+
+  Status open(std::stop_token stop) override {
+    if (stop.stop_requested()) return stopped();
+    close();
+    TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
+    const Database::StopScope scope(*database_, stop);
+    return rows_.open(*database_);
+  }
+
+  WriteResult write(std::span<const Event> events, std::stop_token stop) override {
+    assert(database_ != nullptr);
+    if (events.empty()) return {};
+    if (stop.stop_requested()) return write_failed(stopped().value());
+    if (auto planned = rows_.prepare(events); !planned) return planned;
+    const Database::StopScope scope(*database_, stop);
+    auto written = transaction(events);
+    if (!written) {
+      database_->rollback();
+      rows_.forget();
+    }
+    return written;
+  }
+
+  void close() override {
+    rows_.forget();
+    database_.reset();
+  }
+
+ private:
+  WriteResult transaction(std::span<const Event> events) {
+    if (auto begun = database_->begin(); !begun) return write_failed(std::move(begun).error());
+    if (auto written = rows_.write(*database_, events); !written) return written;
+    if (auto committed = database_->commit(); !committed) return write_failed(std::move(committed).error());
+    return {};
+  }
+
+  const Options options_;
+  const ComponentContext context_;
+  sqlite::RowWriter rows_;
+  std::unique_ptr<Database> database_;
+};
+
+// --- rows and position in one transaction
+// --------------------------------------------------------------------------
+
+class SqliteTransactionalSink final : public TransactionalSink {
+ public:
+  SqliteTransactionalSink(Options options, ComponentContext context)
+      : options_(std::move(options)),
+        context_(std::move(context)),
+        rows_(options_.table, options_.mode, options_.on_drop),
+        positions_(options_.position_table),
+        store_(options_.database, options_.position_table, context_) {}
+  ~SqliteTransactionalSink() override { close(); }
+
+  Result<std::optional<StoredPosition>> open_and_load(const PositionContext& context,
+                                                      std::stop_token stop) override {
+    if (stop.stop_requested()) return stopped();
+    // The lock is kept over a retry: between two attempts nobody else may slip in.
+    if (!lock_) {
+      TIDEMARK_ASSIGN(lock_,
+                      context_.files->lock(sqlite::lock_path(options_.database.path, context.pipeline)));
+    }
+    position_context_ = context;
+    return reopen(stop);
+  }
+
+  WriteResult write(std::span<const Event> events, const Position& resume_after,
+                    std::stop_token stop) override {
+    if (database_ == nullptr)
+      return write_failed(
+          {React::kRetry, "sqlite sink: the database is closed after an error; open it again"});
+    if (stop.stop_requested()) return write_failed(stopped().value());
+    if (auto planned = rows_.prepare(events); !planned) return planned;
+    bool commit_failed = false;
+    auto written = [&] {
+      const Database::StopScope scope(*database_, stop);
+      return transaction(events, resume_after, commit_failed);
+    }();
+    if (written) {
+      last_ = resume_after;
+      return written;
+    }
+    database_->rollback();
+    rows_.forget();
+    if (commit_failed) return resolve(resume_after, std::move(written), stop);
+    return written;
+  }
+
+  void close() override {
+    disconnect();
+    store_.release();
+    lock_.reset();
+  }
+
+  PositionStore& position_store() override { return store_; }
+
+ private:
+  Result<std::optional<StoredPosition>> reopen(std::stop_token stop) {
+    disconnect();
+    TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
+    auto loaded = [&]() -> Result<std::optional<StoredPosition>> {
+      const Database::StopScope scope(*database_, stop);
+      TIDEMARK_TRY(positions_.create(*database_));
+      TIDEMARK_TRY(rows_.open(*database_));
+      return positions_.take(*database_, position_context_);
+    }();
+    if (!loaded)
+      disconnect();
+    else
+      last_ = *loaded ? (*loaded)->position : Position();
+    return loaded;
+  }
+
+  void disconnect() {
+    rows_.forget();
+    database_.reset();
+  }
+
+  WriteResult transaction(std::span<const Event> events, const Position& resume_after, bool& commit_failed) {
+    if (auto begun = database_->begin(); !begun) return write_failed(std::move(begun).error());
+    // First the position: an owner that was fenced finds out before it writes a row.
+    if (auto saved = positions_.save(*database_, resume_after, context_.clock->wall_ms()); !saved)
+      return write_failed(std::move(saved).error());
+    if (auto written = rows_.write(*database_, events); !written) return written;
+    if (auto committed = database_->commit(); !committed) {
+      commit_failed = true;
+      return write_failed(std::move(committed).error());
+    }
+    return {};
+  }
+
+  // A COMMIT that failed on the disk may stand in the log of the database all the same: open it anew, which
+  // recovers it, and read what is stored.
+  WriteResult resolve(const Position& resume_after, WriteResult failure, std::stop_token stop) {
+    // The same position as before tells nothing.
+    const bool telling = last_ != resume_after;
+    auto loaded = reopen(stop);
+    if (telling && loaded && *loaded && (*loaded)->position == resume_after) return {};
+    if (!loaded && loaded.error().react == React::kFenced) return write_failed(std::move(loaded).error());
+    return failure;
+  }
+
+  const Options options_;
+  const ComponentContext context_;
+  PositionContext position_context_;
+  Position last_;  // the stored one, as far as this owner knows
+  sqlite::RowWriter rows_;
+  sqlite::PositionTable positions_;
+  sqlite::SqlitePositionStore store_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Database> database_;
+};
+
+FieldSpec field(std::string name, FieldType type, std::string doc) {
+  FieldSpec spec;
+  spec.name = std::move(name);
+  spec.type = type;
+  spec.doc = std::move(doc);
+  return spec;
+}
+
+FieldSpec choice(std::string name, std::string doc, std::vector<std::string> choices) {
+  FieldSpec spec = field(std::move(name), FieldType::kEnum, std::move(doc));
+  spec.default_text = choices.front();
+  spec.choices = std::move(choices);
+  return spec;
+}
+
+}  // namespace
+
+config::ComponentSpec sqlite_sink_spec() {
+  config::ComponentSpec spec;
+  spec.kind = "sink";
+  spec.type = "sqlite";
+  spec.summary =
+      "Change events as rows of an SQLite database. Rows and position commit in one transaction, therefore "
+      "effectively "
+      "once. Documents are canonical Extended JSON, so that every type survives. Tables are created when "
+      "absent.";
+  FieldSpec path = field("path", FieldType::kString, "The database file; created when absent.");
+  path.required = true;
+  path.example = "\"orders.db\"";
+  FieldSpec table =
+      field("table", FieldType::kString,
+            "The table. {database} and {collection} stand for the event's own, so that each collection gets "
+            "a table; in mode \"current\" a source that watches more than one collection needs that.");
+  table.required = true;
+  table.example = "\"{database}_{collection}\"";
+  FieldSpec mode =
+      choice("mode",
+             "current: one row per document (id, doc, token, cluster_time), deletes remove it. log: one row "
+             "per event (token, cluster_time, op, ns, id, doc, before, update); with {collection} in the "
+             "table's name, events of a whole database are left out.",
+             {"current", "log"});
+  FieldSpec on_drop =
+      choice("on_drop",
+             "What a drop, rename or dropDatabase does in mode \"current\". apply: the rows go, or move "
+             "with the collection. ignore: the rows stay. stop: the pipeline stops.",
+             {"apply", "ignore", "stop"});
+  FieldSpec positions =
+      field("position_table", FieldType::kString, "The table of the positions, one row per pipeline.");
+  positions.default_text = "tidemark_positions";
+  FieldSpec synchronous =
+      choice("synchronous",
+             "full: every commit is on the disk before it counts. normal: a power loss may take back "
+             "the last commits, rows and position together, and they are delivered again.",
+             {"full", "normal"});
+  FieldSpec busy = field("busy_timeout", FieldType::kDuration,
+                         "How long to wait for a lock that another process holds on the database.");
+  busy.default_text = "5s";
+  busy.min = 0;
+  busy.max = 600'000;
+  spec.fields = {path, table, mode, on_drop, positions, synchronous, busy};
+  return spec;
+}
+
+Result<std::unique_ptr<TransactionalSink>> make_sqlite_transactional(const config::Settings& settings,
+                                                                     const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  return std::make_unique<SqliteTransactionalSink>(std::move(options), context);
+}
+
+Result<std::unique_ptr<Sink>> make_sqlite_sink(const config::Settings& settings,
+                                               const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  return std::make_unique<SqliteSink>(std::move(options), context);
+}
+
+Result<std::unique_ptr<PositionStore>> make_sqlite_position_store(const config::Settings& settings,
+                                                                  const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  return std::make_unique<sqlite::SqlitePositionStore>(std::move(options.database),
+                                                       std::move(options.position_table), context);
+}
+
+bool sqlite_table_is_per_collection(const config::Settings& settings) {
+  const auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
+  return table && table->has_collection();
+}
+
+bool sqlite_table_is_per_database(const config::Settings& settings) {
+  const auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
+  return table && table->has_database();
+}
+
+}  // namespace tidemark

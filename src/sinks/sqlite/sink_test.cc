@@ -1,0 +1,289 @@
+#include "sinks/sqlite/sink.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <sys/resource.h>
+
+#include "bson/json.h"
+#include "sinks/sqlite/database.h"
+#include "sinks/sqlite/test_support.h"
+#include "support/change_events.h"
+
+namespace tidemark {
+namespace {
+
+using testing::add_event;
+using testing::add_insert;
+using testing::change_event;
+using testing::inserts;
+using testing::position_at;
+using testing::sqlite_settings;
+using testing::SqliteReader;
+using testing::token_hex;
+
+class SqliteSink : public ::testing::Test {
+ protected:
+  ComponentContext context() { return {"orders", &clock_, &files_}; }
+
+  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
+    auto sink = make_sqlite_transactional(settings, context()).value();
+    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_TRUE(loaded) << loaded.error().describe();
+    return sink;
+  }
+
+  Error open_error(const config::Settings& settings) {
+    auto sink = make_sqlite_transactional(settings, context()).value();
+    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_FALSE(loaded);
+    return loaded ? Error{} : loaded.error();
+  }
+
+  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
+    return sink.write(batch.events(), position_at(position), {});
+  }
+
+  std::vector<std::string> rows(const std::string& sql) { return SqliteReader(path_).column(sql); }
+
+  testing::TempFolder folder_;
+  std::string path_ = folder_.file("sink.db");
+  PosixFileSystem files_;
+  PosixClock clock_;
+};
+
+constexpr const char* kKey = R"({"_id":1})";
+constexpr const char* kOther = R"({"_id":{"$oid":"56e1fc72e0c917e9c4714161"}})";
+
+std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
+
+TEST_F(SqliteSink, CurrentKeepsOneRowPerDocumentAndDeletesRemoveIt) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch batch;
+  add_event(batch, change_event(1, "insert", kKey, after(R"({"_id":1,"v":{"$numberDecimal":"1.50"}})")));
+  add_event(batch,
+            change_event(2, "insert", kOther, after(R"({"_id":{"$oid":"56e1fc72e0c917e9c4714161"}})")));
+  add_event(batch, change_event(3, "update", kKey, after(R"({"_id":1,"v":{"$numberDouble":"NaN"}})")));
+  ASSERT_TRUE(write(*sink, batch, 3));
+  EXPECT_EQ(rows("SELECT id, doc, token, cluster_time FROM orders ORDER BY token"),
+            (std::vector<std::string>{
+                R"({"$oid":"56e1fc72e0c917e9c4714161"} | {"_id":{"$oid":"56e1fc72e0c917e9c4714161"}} | )" +
+                    token_hex(2) + " | 2023-11-14T22:13:20Z",
+                R"({"$numberInt":"1"} | {"_id":{"$numberInt":"1"},"v":{"$numberDouble":"NaN"}} | )" +
+                    token_hex(3) + " | 2023-11-14T22:13:20Z"}));
+  EventBatch gone;
+  add_event(gone, change_event(4, "delete", kKey));
+  ASSERT_TRUE(write(*sink, gone, 4));
+  EXPECT_EQ(rows("SELECT id FROM orders"),
+            std::vector<std::string>{R"({"$oid":"56e1fc72e0c917e9c4714161"})"});
+}
+
+TEST_F(SqliteSink, AnOlderEventTurnsNoRowBack) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch newer, older;
+  add_event(newer, change_event(5, "insert", kKey, after(R"({"_id":1,"v":5})")));
+  add_event(older, change_event(3, "insert", kKey, after(R"({"_id":1,"v":3})")));
+  ASSERT_TRUE(write(*sink, newer, 5));
+  ASSERT_TRUE(write(*sink, older, 6));
+  EventBatch removed;
+  add_event(removed, change_event(4, "delete", kKey));
+  ASSERT_TRUE(write(*sink, removed, 7));
+  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(5)});
+}
+
+TEST_F(SqliteSink, LogKeepsEveryEventWithAllItsParts) {
+  auto sink = opened(sqlite_settings(path_, "log"));
+  EventBatch batch;
+  add_event(batch, change_event(1, "insert", kKey, after(R"({"_id":1,"v":1})")));
+  add_event(batch, change_event(2, "update", kKey,
+                                R"({"updateDescription":{"updatedFields":{"v":2},"removedFields":[]},
+                                    "fullDocumentBeforeChange":{"_id":1,"v":1}})"));
+  add_event(batch, change_event(3, "delete", kKey));
+  ASSERT_TRUE(write(*sink, batch, 3));
+  ASSERT_TRUE(write(*sink, batch, 3));
+  EXPECT_EQ(
+      rows("SELECT op, ns, id, doc, before, \"update\" FROM orders ORDER BY token"),
+      (std::vector<std::string>{
+          R"(insert | shop.orders | {"$numberInt":"1"} | {"_id":{"$numberInt":"1"},"v":{"$numberInt":"1"}} | - | -)",
+          R"(update | shop.orders | {"$numberInt":"1"} | - | {"_id":{"$numberInt":"1"},"v":{"$numberInt":"1"}} | )"
+          R"({"updatedFields":{"v":{"$numberInt":"2"}},"removedFields":[]})",
+          R"(delete | shop.orders | {"$numberInt":"1"} | - | - | -)"}));
+}
+
+TEST_F(SqliteSink, DropClearsTheOlderRowsAndKeepsTheNewer) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch batch;
+  add_insert(batch, 1);
+  add_insert(batch, 2);
+  add_event(batch, change_event(3, "drop", "{}"));
+  add_insert(batch, 4);
+  ASSERT_TRUE(write(*sink, batch, 4));
+  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(4)});
+  // The drop again, as a replay brings it.
+  EventBatch again;
+  add_event(again, change_event(3, "drop", "{}"));
+  ASSERT_TRUE(write(*sink, again, 5));
+  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(4)});
+}
+
+TEST_F(SqliteSink, RenameMovesTheRowsAndAReplayOfItLosesNone) {
+  auto sink = opened(sqlite_settings(path_, "current", "{database}_{collection}"));
+  EventBatch batch;
+  add_insert(batch, 1);
+  add_insert(batch, 2);
+  add_event(batch, change_event(3, "rename", "{}", R"({"to":{"db":"shop","coll":"old"}})"));
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_TRUE(write(*sink, batch, 3));
+    EXPECT_EQ(rows("SELECT id, token FROM shop_old ORDER BY id"),
+              (std::vector<std::string>{R"({"$numberInt":"1"} | )" + token_hex(3),
+                                        R"({"$numberInt":"2"} | )" + token_hex(3)}));
+    EXPECT_EQ(rows("SELECT count(*) FROM shop_orders"), std::vector<std::string>{"0"});
+  }
+}
+
+TEST_F(SqliteSink, ARejectNamesTheEventAndWritesNothing) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch batch;
+  add_insert(batch, 1);
+  add_event(batch, change_event(2, "update", kKey));
+  const auto failed = write(*sink, batch, 2);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kReject);
+  EXPECT_EQ(failed.error().culprit, 1u);
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"0"});
+}
+
+TEST_F(SqliteSink, ATableOfAnotherShapeIsRefusedWithBothShapes) {
+  SqliteReader(path_).exec("CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL)");
+  const Error error = open_error(sqlite_settings(path_, "current"));
+  EXPECT_EQ(error.react, React::kConfig);
+  EXPECT_NE(error.what.find("id TEXT PRIMARY KEY, doc TEXT"), std::string::npos) << error.what;
+  EXPECT_NE(error.what.find("id INTEGER PRIMARY KEY, total REAL"), std::string::npos) << error.what;
+}
+
+TEST_F(SqliteSink, ATableMadeByTheOtherModeIsRefused) {
+  opened(sqlite_settings(path_, "log"))->close();
+  EXPECT_EQ(open_error(sqlite_settings(path_, "current")).react, React::kConfig);
+}
+
+TEST_F(SqliteSink, CollectionsThatDifferInCaseAreNotMixed) {
+  auto sink = opened(sqlite_settings(path_, "current", "{collection}"));
+  SqliteReader(path_).exec(
+      "CREATE TABLE Orders(id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT)");
+  EventBatch batch;
+  add_insert(batch, 1);
+  const auto failed = write(*sink, batch, 1);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kConfig) << failed.error().error.describe();
+}
+
+TEST_F(SqliteSink, AFileThatIsNoDatabaseIsCorruptAndLeftAlone) {
+  const std::string content = "this is somebody's diary, and not a database at all";
+  std::ofstream(path_) << content;
+  EXPECT_EQ(open_error(sqlite_settings(path_, "current")).react, React::kCorrupt);
+  EXPECT_EQ(files_.read_file(path_, 1000).value(), content);
+}
+
+TEST_F(SqliteSink, AMissingFolderIsAConfigurationError) {
+  EXPECT_EQ(open_error(sqlite_settings(folder_.file("no/such/folder/sink.db"), "current")).react,
+            React::kConfig);
+}
+
+TEST_F(SqliteSink, AFullDiskIsRetriedAndLosesNothing) {
+  auto sink = opened(sqlite_settings(path_, "log"));
+  ASSERT_TRUE(write(*sink, *inserts(1, 3), 3));
+  // The system's own limit on the size of a file stands for the disk's end.
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small {
+    64 * 1024, before.rlim_max
+  };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto failed = write(*sink, *inserts(4, 2000), 2003);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kRetry) << failed.error().error.describe();
+  auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
+  ASSERT_TRUE(loaded && *loaded);
+  EXPECT_EQ((*loaded)->position, position_at(3));
+  ASSERT_TRUE(write(*sink, *inserts(4, 2000), 2003));
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"2003"});
+}
+
+TEST_F(SqliteSink, AStopEndsAWriteInItsMiddle) {
+  auto sink = opened(sqlite_settings(path_, "log"));
+  const auto batch = inserts(1, 20'000);
+  std::stop_source stop;
+  // Holding the lock makes the write wait, so that the stop surely comes in its middle.
+  SqliteReader holder(path_);
+  holder.exec("BEGIN IMMEDIATE");
+  std::thread stopper([&] { stop.request_stop(); });
+  const auto failed = sink->write(batch->events(), position_at(9), stop.get_token());
+  stopper.join();
+  holder.exec("ROLLBACK");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kCancelled) << failed.error().error.describe();
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"0"});
+}
+
+TEST_F(SqliteSink, EveryTypeComesBackFromTheDocument) {
+  const auto document =
+      testing::doc(R"({"_id":{"$binary":{"base64":"c//SZESzTGmQ6OfR38A11A==","subType":"04"}},
+      "l":{"$numberLong":"9007199254740993"},"d":{"$numberDouble":"-0.0"},"i":{"$numberDouble":"Infinity"},
+      "c":{"$numberDecimal":"1E-6176"},"t":{"$timestamp":{"t":1,"i":2}},"w":{"$date":{"$numberLong":"-1"}},
+      "r":{"$regularExpression":{"pattern":"a","options":"i"}},"k":{"$minKey":1},"n":null,"s":"nul \u0000 inside"})");
+  bson::Builder extra, key;
+  extra.append("fullDocument", document.view());
+  key.append("_id", *document.view().find("_id"));
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch batch;
+  add_event(batch, change_event(1, "insert", bson::to_json(key.view()), bson::to_json(extra.view())));
+  ASSERT_TRUE(write(*sink, batch, 1));
+  const auto stored = rows("SELECT doc FROM orders");
+  ASSERT_EQ(stored.size(), 1u);
+  EXPECT_EQ(bson::Document::from_json(stored[0])->view(), document.view());
+}
+
+TEST_F(SqliteSink, RefusesSettingsThatCannotWork) {
+  EXPECT_FALSE(make_sqlite_transactional(sqlite_settings(":memory:", "log"), context()));
+  EXPECT_FALSE(make_sqlite_transactional(sqlite_settings("", "log"), context()));
+  const auto table = make_sqlite_transactional(sqlite_settings(path_, "log", "{colection}"), context());
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().react, React::kConfig);
+  EXPECT_NE(table.error().what.find("colection"), std::string::npos);
+  EXPECT_FALSE(make_sqlite_sink(sqlite_settings(path_, "log", "tidemark_positions"), context()));
+}
+
+TEST_F(SqliteSink, KnowsWhetherEachCollectionHasItsTable) {
+  EXPECT_TRUE(sqlite_table_is_per_collection(sqlite_settings(path_, "current", "x_{collection}")));
+  EXPECT_FALSE(sqlite_table_is_per_collection(sqlite_settings(path_, "current", "x_{database}")));
+  EXPECT_TRUE(sqlite_table_is_per_database(sqlite_settings(path_, "current", "x_{database}")));
+}
+
+TEST_F(SqliteSink, TwoPipelinesShareADatabase) {
+  auto first = opened(sqlite_settings(path_, "log"));
+  auto second = make_sqlite_transactional(sqlite_settings(path_, "log", "others"), context()).value();
+  ASSERT_TRUE(second->open_and_load({"others", "f", "d"}, {}));
+  ASSERT_TRUE(write(*first, *inserts(1, 2), 2));
+  ASSERT_TRUE(write(*second, *inserts(1, 5), 5));
+  EXPECT_EQ((**first->position_store().peek("orders", {})).position, position_at(2));
+  EXPECT_EQ((**first->position_store().peek("others", {})).position, position_at(5));
+}
+
+TEST(SqliteErrors, EachCodeSaysHowToReact) {
+  // Numbers from https://www.sqlite.org/rescode.html, extended ones too.
+  const std::pair<int, React> expected[] = {
+      {5, React::kRetry},     {261, React::kRetry},  {6, React::kRetry},    {13, React::kRetry},
+      {10, React::kRetry},    {778, React::kRetry},  {1034, React::kRetry}, {7, React::kRetry},
+      {11, React::kCorrupt},  {26, React::kCorrupt}, {14, React::kConfig},  {8, React::kConfig},
+      {3, React::kConfig},    {18, React::kReject},  {19, React::kReject},  {1555, React::kReject},
+      {9, React::kCancelled}, {1, React::kFatal},    {21, React::kFatal},
+  };
+  for (const auto& [code, react] : expected) EXPECT_EQ(sqlite::react_to(code), react) << code;
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,70 @@
+// What the tests of this folder share: settings, and a plain reader of a database.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "config/settings.h"
+#include "env/posix/clock.h"
+#include "env/posix/file_system.h"
+#include "sinks/sqlite/sink.h"
+#include "support/temp_folder.h"
+
+namespace tidemark::testing {
+
+inline config::Settings sqlite_settings(const std::string& path, const std::string& mode,
+                                        const std::string& table = "orders",
+                                        const std::string& on_drop = "apply") {
+  config::Settings settings;
+  settings.set_where("test.toml:1:1, pipeline.sink");
+  settings.set("path", path);
+  settings.set("table", table);
+  settings.set("mode", mode);
+  settings.set("on_drop", on_drop);
+  settings.set("position_table", std::string("tidemark_positions"));
+  settings.set("synchronous", std::string("full"));
+  settings.set("busy_timeout", int64_t{2000});
+  return settings;
+}
+
+// Throws nothing and hides nothing: a failed statement fails the test.
+class SqliteReader {
+ public:
+  explicit SqliteReader(const std::string& path) {
+    EXPECT_EQ(sqlite3_open(path.c_str(), &handle_), SQLITE_OK);
+    sqlite3_busy_timeout(handle_, 2000);
+  }
+  ~SqliteReader() { sqlite3_close(handle_); }
+  SqliteReader(const SqliteReader&) = delete;
+  SqliteReader& operator=(const SqliteReader&) = delete;
+
+  void exec(const std::string& sql) {
+    EXPECT_EQ(sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sql << ": " << sqlite3_errmsg(handle_);
+  }
+
+  // Rows, their columns joined by " | "; NULL is "-".
+  std::vector<std::string> column(const std::string& sql) {
+    std::vector<std::string> rows;
+    const auto take = [](void* rows, int count, char** values, char**) {
+      std::string row;
+      for (int i = 0; i < count; ++i)
+        row += (i > 0 ? " | " : "") + std::string(values[i] == nullptr ? "-" : values[i]);
+      static_cast<std::vector<std::string>*>(rows)->push_back(row);
+      return 0;
+    };
+    char* message = nullptr;
+    const int code = sqlite3_exec(handle_, sql.c_str(), take, &rows, &message);
+    EXPECT_EQ(code, SQLITE_OK) << sql << ": " << (message == nullptr ? "" : message);
+    sqlite3_free(message);
+    return rows;
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+}  // namespace tidemark::testing

@@ -1,0 +1,58 @@
+#include "sources/mongodb/batch_reader.h"
+
+namespace tidemark::mongodb {
+
+void BatchReader::start(Position position) {
+  position_ = std::move(position);
+  merger_.reset();
+}
+
+Result<SourceBatch> BatchReader::read(ReplyPtr reply) {
+  const CursorReply parts = *read_cursor_reply(reply->view());
+  SourceBatch batch;
+  batch.events = pool_.take();
+  batch.events->own(std::move(reply));
+  TIDEMARK_TRY(add_events(parts.batch, *batch.events));
+  batch.closed = parts.id == 0;
+  if (batch.closed && merger_.pending())
+    return fail(React::kRetry, "the server closed the stream in the middle of a split event");
+  batch.resume_after = end_of(*batch.events, parts.high_water_mark);
+  position_ = batch.resume_after;
+  return batch;
+}
+
+Status BatchReader::add_events(bson::View array, EventBatch& batch) {
+  for (const bson::Element item : array) {
+    if (!item.is_document())
+      return fail(React::kFatal, "an item of the change stream's batch is not a document");
+    const bson::View raw = item.document();
+    if (SplitMerger::is_fragment(raw)) {
+      TIDEMARK_ASSIGN(const bson::Document whole, merger_.add(raw));
+      if (!whole) continue;
+      batch.own(std::make_shared<const bson::Document>(whole));
+      TIDEMARK_TRY(add_event(whole, batch));
+    } else {
+      if (merger_.pending())
+        return fail(React::kRetry, "a split event was followed by another before it was whole");
+      TIDEMARK_TRY(add_event(raw, batch));
+    }
+  }
+  return {};
+}
+
+Status BatchReader::add_event(bson::View raw, EventBatch& batch) {
+  TIDEMARK_ASSIGN(const Event event, parse_change_event(raw));
+  batch.events().push_back(event);
+  return {};
+}
+
+Position BatchReader::end_of(const EventBatch& batch, bson::View high_water_mark) const {
+  // The high-water mark of a batch that ends inside a split is a fragment's own token: resuming there would
+  // lose the fragments before it.
+  if (high_water_mark && !merger_.pending()) return Position(high_water_mark, token_time(high_water_mark));
+  if (batch.events().empty()) return position_;
+  const auto token = batch.events().back().raw.find("_id");
+  return Position(token->document(), token_time(token->document()));
+}
+
+}  // namespace tidemark::mongodb

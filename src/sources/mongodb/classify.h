@@ -1,0 +1,44 @@
+// What every error of a change stream means for us: one table, by code and label, never by text, because the
+// text of the same condition differs from version to version. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tidemark::mongodb {
+
+// Where the error was raised: by the aggregate, by the first getMore (the server looks for the resume point
+// only when the cursor first runs, so that an open's errors may come this late), by a later one, or by
+// anything but the stream.
+enum class Phase { kOpen, kFirstRead, kRead, kOther };
+
+// Who raised it: the server (a reply with ok: 0) or one of the driver's own layers.
+enum class Origin {
+  kServer,
+  kNetwork,         // a connection that broke, was refused or timed out; a name that did not resolve
+  kSelection,       // no suitable member within the timeout
+  kAuthentication,  // the handshake's own refusal
+  kIncompatible,    // the server speaks no wire version this driver knows
+  kDriver,          // the driver refused what it was asked: our mistake, or an option it doesn't take
+};
+
+struct Failure {
+  Origin origin = Origin::kServer;
+  int code = 0;  // the server's; 0 for the driver's own
+  std::span<const std::string> labels = {};
+  std::string_view message = {};
+};
+
+// kReject is returned for an event that is too large (10334) alone. `what` begins with `where`.
+Error classify(const Failure& failure, Phase phase, std::string_view where);
+
+// True for the answers of a server that doesn't know an option or a stage that was tried (startAfter,
+// splitting). They are ambiguous (9 is also a mangled token), so that a caller may only try again without it,
+// at the same position.
+bool may_mean_unsupported(int code);
+
+}  // namespace tidemark::mongodb

@@ -1,0 +1,337 @@
+#include "sources/mongodb/driver.h"
+
+#include <algorithm>
+
+#include <mongoc/mongoc.h>
+
+#include "base/log.h"
+
+namespace tidemark::mongodb {
+namespace {
+
+// Fast enough to see a member that came back, slow enough not to count; members of 4.4 and later tell at once
+// anyway.
+constexpr int32_t kHeartbeatMs = 2000;
+
+void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
+  log::debug("libmongoc {}: {}", domain, message);
+}
+
+void init_library() {
+  static const bool once = [] {
+    mongoc_init();
+    mongoc_log_set_handler(driver_log, nullptr);
+    return true;
+  }();
+  (void)once;
+}
+
+struct UriDeleter {
+  void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
+};
+using UriPtr = std::unique_ptr<mongoc_uri_t, UriDeleter>;
+
+Result<UriPtr> parse_uri(const std::string& text) {
+  init_library();
+  bson_error_t error;
+  UriPtr uri(mongoc_uri_new_with_error(text.c_str(), &error));
+  if (uri) return uri;
+  return fail(React::kConfig, std::string("not a MongoDB URI: ") + error.message,
+              "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
+}
+
+// What the URI says goes before our own defaults.
+void set_default(mongoc_uri_t* uri, const char* option, std::chrono::milliseconds value) {
+  if (!mongoc_uri_has_option(uri, option))
+    mongoc_uri_set_option_as_int32(uri, option, static_cast<int32_t>(std::max<int64_t>(1, value.count())));
+}
+
+Origin origin_of(const bson_error_t& error) {
+  switch (error.domain) {
+    case MONGOC_ERROR_SERVER:
+    case MONGOC_ERROR_QUERY:
+    case MONGOC_ERROR_WRITE_CONCERN:
+      return Origin::kServer;
+    case MONGOC_ERROR_STREAM:
+    case MONGOC_ERROR_POOL:
+      return Origin::kNetwork;
+    case MONGOC_ERROR_PROTOCOL:
+      return error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION ? Origin::kIncompatible : Origin::kNetwork;
+    case MONGOC_ERROR_SERVER_SELECTION:
+      return error.code == MONGOC_ERROR_SERVER_SELECTION_BAD_WIRE_VERSION ? Origin::kIncompatible
+                                                                          : Origin::kSelection;
+    case MONGOC_ERROR_SASL:
+    case MONGOC_ERROR_SCRAM:
+      return Origin::kAuthentication;
+    case MONGOC_ERROR_CLIENT:
+      if (error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) return Origin::kAuthentication;
+      if (error.code == MONGOC_ERROR_CLIENT_NOT_READY || error.code == MONGOC_ERROR_CLIENT_SESSION_FAILURE)
+        return Origin::kNetwork;
+      return Origin::kDriver;
+    default:
+      return Origin::kDriver;
+  }
+}
+
+CommandFailure failure_of(const bson_error_t& error, bson::View reply) {
+  CommandFailure failure;
+  failure.origin = origin_of(error);
+  failure.message = error.message;
+  if (failure.origin == Origin::kServer) failure.code = static_cast<int>(error.code);
+  // The reply is the better witness: the driver's own message is cut at 500 bytes, and labels stand here
+  // alone.
+  if (const auto code = reply.find("code"); code && code->integer()) {
+    failure.origin = Origin::kServer;
+    failure.code = static_cast<int>(*code->integer());
+  }
+  if (const auto text = reply.find("errmsg"); text && text->is_string()) failure.message = text->string();
+  if (const auto labels = reply.find("errorLabels"); labels && labels->is_array()) {
+    for (const bson::Element label : labels->document()) {
+      if (label.is_string()) failure.labels.emplace_back(label.string());
+    }
+  }
+  return failure;
+}
+
+CommandFailure cancelled() {
+  CommandFailure failure;
+  failure.message = "stop was requested";
+  failure.cancelled = true;
+  return failure;
+}
+
+struct ServerList {
+  explicit ServerList(const mongoc_topology_description_t* topology)
+      : servers(mongoc_topology_description_get_servers(topology, &count)) {}
+  ~ServerList() { mongoc_server_descriptions_destroy_all(servers, count); }
+  ServerList(const ServerList&) = delete;
+  ServerList& operator=(const ServerList&) = delete;
+
+  static std::string_view type(const mongoc_server_description_t* server) {
+    return mongoc_server_description_type(server);
+  }
+  // The member that takes writes; null when there is none.
+  const mongoc_server_description_t* primary() const {
+    for (size_t i = 0; i < count; ++i) {
+      const std::string_view kind = type(servers[i]);
+      if (kind == "RSPrimary" || kind == "Mongos" || kind == "Standalone" || kind == "LoadBalancer")
+        return servers[i];
+    }
+    return nullptr;
+  }
+  bool lost(uint32_t id) const {
+    for (size_t i = 0; i < count; ++i) {
+      if (mongoc_server_description_id(servers[i]) == id) return type(servers[i]) == "Unknown";
+    }
+    return true;
+  }
+
+  size_t count = 0;
+  mongoc_server_description_t** servers;
+};
+
+uint32_t id_of(const mongoc_server_description_t* server) {
+  return server == nullptr ? 0 : mongoc_server_description_id(server);
+}
+
+std::string address_of(const mongoc_server_description_t* server) {
+  return mongoc_server_description_host(const_cast<mongoc_server_description_t*>(server))->host_and_port;
+}
+
+bool readable(const mongoc_topology_description_t* topology) {
+  mongoc_read_prefs_t* nearest = mongoc_read_prefs_new(MONGOC_READ_NEAREST);
+  const bool result = mongoc_topology_description_has_readable_server(topology, nearest);
+  mongoc_read_prefs_destroy(nearest);
+  return result;
+}
+
+class ReadPreference {
+ public:
+  ReadPreference(Client::Prefer prefer, const mongoc_client_t* client)
+      : own_(prefer == Client::Prefer::kAny ? mongoc_read_prefs_new(MONGOC_READ_PRIMARY_PREFERRED) : nullptr),
+        client_(client) {}
+  ~ReadPreference() {
+    if (own_ != nullptr) mongoc_read_prefs_destroy(own_);
+  }
+  ReadPreference(const ReadPreference&) = delete;
+  ReadPreference& operator=(const ReadPreference&) = delete;
+  const mongoc_read_prefs_t* get() const {
+    return own_ != nullptr ? own_ : mongoc_client_get_read_prefs(client_);
+  }
+
+ private:
+  mongoc_read_prefs_t* own_;
+  const mongoc_client_t* client_;
+};
+
+void on_topology_changed(const mongoc_apm_topology_changed_t* event) {
+  static_cast<Driver*>(mongoc_apm_topology_changed_get_context(event))->topology_changed(event);
+}
+
+}  // namespace
+
+Status check_uri(const std::string& uri) {
+  TIDEMARK_TRY(parse_uri(uri));
+  return {};
+}
+
+Error CommandFailure::classify(Phase phase, std::string_view where) const {
+  if (cancelled) return Error{React::kCancelled, std::string(where) + ": stop was requested", {}, 0};
+  return mongodb::classify({origin, code, labels, message}, phase, where);
+}
+
+// --- Client
+// ---------------------------------------------------------------------------------------------------
+
+Client::~Client() {
+  end_session();
+  mongoc_client_pool_push(driver_->pool_, slot_->client);
+}
+
+CommandResult<Member> Client::select(Prefer prefer, std::stop_token stop) {
+  if (stop.stop_requested()) return tl::unexpected(cancelled());
+  bson_error_t error;
+  prefer_ = prefer;
+  const ReadPreference preference(prefer, slot_->client);
+  mongoc_server_description_t* server =
+      mongoc_client_select_server(slot_->client, false, preference.get(), &error);
+  if (server == nullptr) return tl::unexpected(failure_of(error, {}));
+
+  Member member;
+  member.id = id_of(server);
+  member.address = address_of(server);
+  const bson::View hello(mongoc_server_description_hello_response(server));
+  if (const auto version = hello.find("maxWireVersion"))
+    member.wire_version = static_cast<int>(version->integer().value_or(0));
+  mongoc_server_description_destroy(server);
+  return member;
+}
+
+void Client::begin_session() {
+  end_session();
+  bson_error_t error;
+  mongoc_session_opt_t* options = mongoc_session_opts_new();
+  // Causal consistency would add afterClusterTime to the aggregate, which a change stream has no use for.
+  mongoc_session_opts_set_causal_consistency(options, false);
+  session_ = mongoc_client_start_session(slot_->client, options, &error);
+  mongoc_session_opts_destroy(options);
+}
+
+void Client::end_session() {
+  if (session_ != nullptr) mongoc_client_session_destroy(session_);
+  session_ = nullptr;
+}
+
+CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View command, const Member& member,
+                                    std::stop_token stop) {
+  if (stop.stop_requested()) return tl::unexpected(cancelled());
+  slot_->interrupted.store(false, std::memory_order_relaxed);
+  slot_->busy_with.store(member.id, std::memory_order_relaxed);
+  bson_error_t error;
+  auto reply = std::make_shared<Reply>();
+  bool ok = false;
+  {
+    const ReadPreference preference(prefer_, slot_->client);
+    const std::stop_callback on_stop(stop, [slot = slot_] { slot->interrupted.store(true); });
+    bson_t options;
+    bson_init(&options);
+    bson_append_int32(&options, "serverId", -1, static_cast<int32_t>(member.id));
+    if (session_ != nullptr && !mongoc_client_session_append(session_, &options, &error)) {
+      bson_destroy(&options);
+      return tl::unexpected(failure_of(error, {}));
+    }
+    const bson_t request = command.raw();
+    ok = mongoc_client_command_with_opts(slot_->client, database.c_str(), &request, nullptr, &options,
+                                         reply->fill(), &error);
+    bson_destroy(&options);
+  }
+  slot_->busy_with.store(0, std::memory_order_relaxed);
+  if (ok) return reply;
+  if (stop.stop_requested()) return tl::unexpected(cancelled());
+  return tl::unexpected(failure_of(error, reply->view()));
+}
+
+// --- Driver
+// ---------------------------------------------------------------------------------------------------
+
+Result<std::shared_ptr<Driver>> Driver::create(const DriverOptions& options, std::string pipeline) {
+  TIDEMARK_ASSIGN(const UriPtr uri, parse_uri(options.uri));
+  set_default(uri.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, options.server_selection_timeout);
+  set_default(uri.get(), MONGOC_URI_CONNECTTIMEOUTMS, options.connect_timeout);
+  set_default(uri.get(), MONGOC_URI_SOCKETTIMEOUTMS, options.socket_timeout);
+  set_default(uri.get(), MONGOC_URI_HEARTBEATFREQUENCYMS, std::chrono::milliseconds(kHeartbeatMs));
+  // A retry is ours to decide: the driver's own would hide where a stream was opened.
+  mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_RETRYREADS, false);
+  if (!mongoc_uri_has_option(uri.get(), MONGOC_URI_APPNAME))
+    mongoc_uri_set_option_as_utf8(uri.get(), MONGOC_URI_APPNAME, options.app_name.c_str());
+
+  std::shared_ptr<Driver> driver(new Driver(std::move(pipeline)));
+  bson_error_t error;
+  driver->pool_ = mongoc_client_pool_new_with_error(uri.get(), &error);
+  if (driver->pool_ == nullptr) {
+    const CommandFailure failure = failure_of(error, {});
+    const React react = failure.origin == Origin::kNetwork ? React::kRetry : React::kConfig;
+    return fail(react, std::string("cannot use the uri: ") + error.message);
+  }
+  mongoc_client_pool_set_error_api(driver->pool_, MONGOC_ERROR_API_VERSION_2);
+  mongoc_apm_callbacks_t* callbacks = mongoc_apm_callbacks_new();
+  mongoc_apm_set_topology_changed_cb(callbacks, on_topology_changed);
+  mongoc_client_pool_set_apm_callbacks(driver->pool_, callbacks, driver.get());
+  mongoc_apm_callbacks_destroy(callbacks);
+  return driver;
+}
+
+Driver::~Driver() {
+  // Joins the monitors: no callback comes after this.
+  if (pool_ != nullptr) mongoc_client_pool_destroy(pool_);
+}
+
+std::unique_ptr<Client> Driver::client() {
+  mongoc_client_t* client = mongoc_client_pool_pop(pool_);
+  return std::unique_ptr<Client>(new Client(shared_from_this(), slot_of(client)));
+}
+
+InterruptSlot* Driver::slot_of(mongoc_client_t* client) {
+  MutexLock lock(mutex_);
+  for (const auto& slot : slots_) {
+    if (slot->client == client) return slot.get();
+  }
+  slots_.push_back(std::make_unique<InterruptSlot>());
+  InterruptSlot* slot = slots_.back().get();
+  slot->client = client;
+  make_interruptible(slot);
+  return slot;
+}
+
+void Driver::on_ready(std::function<void()> listener) {
+  MutexLock lock(mutex_);
+  listener_ = std::move(listener);
+}
+
+void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
+  const mongoc_topology_description_t* before = mongoc_apm_topology_changed_get_previous_description(event);
+  const mongoc_topology_description_t* after = mongoc_apm_topology_changed_get_new_description(event);
+  const ServerList old_servers(before);
+  const ServerList new_servers(after);
+  const mongoc_server_description_t* primary = new_servers.primary();
+  const bool new_primary = id_of(primary) != id_of(old_servers.primary());
+  if (new_primary && primary != nullptr)
+    log::info("{}: mongodb primary is {}", pipeline_, address_of(primary));
+  else if (new_primary)
+    log::warn("{}: mongodb has no primary", pipeline_);
+
+  std::function<void()> listener;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& slot : slots_) {
+      const uint32_t busy_with = slot->busy_with.load(std::memory_order_relaxed);
+      if (busy_with != 0 && new_servers.lost(busy_with))
+        slot->interrupted.store(true, std::memory_order_relaxed);
+    }
+    if ((new_primary && primary != nullptr) || (!readable(before) && readable(after))) listener = listener_;
+  }
+  // Outside the lock, so that the listener may take locks of its own.
+  if (listener) listener();
+}
+
+}  // namespace tidemark::mongodb

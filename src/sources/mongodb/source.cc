@@ -1,0 +1,216 @@
+#include "sources/mongodb/source.h"
+
+#include "base/digest.h"
+#include "sources/mongodb/filter.h"
+#include "sources/mongodb/stream_source.h"
+
+namespace tidemark {
+namespace {
+
+using config::FieldSpec;
+using config::FieldType;
+
+FieldSpec choice(std::string name, std::string doc, std::string default_text,
+                 std::vector<std::string> choices) {
+  FieldSpec field{std::move(name), FieldType::kEnum, std::move(doc)};
+  field.default_text = std::move(default_text);
+  field.choices = std::move(choices);
+  return field;
+}
+
+FieldSpec duration(std::string name, std::string doc, std::string default_text, int64_t min_ms,
+                   int64_t max_ms) {
+  FieldSpec field{std::move(name), FieldType::kDuration, std::move(doc)};
+  field.default_text = std::move(default_text);
+  field.min = min_ms;
+  field.max = max_ms;
+  return field;
+}
+
+FieldSpec text(std::string name, std::string doc, std::string example) {
+  FieldSpec field{std::move(name), FieldType::kString, std::move(doc)};
+  field.example = std::move(example);
+  return field;
+}
+
+constexpr std::chrono::milliseconds kServerSelection{500};
+constexpr std::chrono::milliseconds kConnect{5'000};
+constexpr std::chrono::milliseconds kSocket{120'000};
+
+std::chrono::milliseconds given_or(const config::Settings& settings, std::string_view name,
+                                   std::chrono::milliseconds otherwise) {
+  return settings.has(name) ? settings.duration(name) : otherwise;
+}
+
+// What a token depends on, in one form whatever the spelling of the configuration; bytes that can't be
+// confused with each other, because every part is preceded by its size.
+std::string fingerprint_of(const mongodb::StreamOptions& stream, const bson::Document& filter) {
+  std::string form = "mongodb change stream 1";
+  const auto add = [&form](std::string_view part) {
+    form += '\n' + std::to_string(part.size()) + ':';
+    form.append(part);
+  };
+  add(stream.database);
+  add(stream.collection);
+  add({reinterpret_cast<const char*>(filter.view().data()), filter.size()});
+  add(stream.full_document);
+  add(stream.full_document_before_change);
+  add(stream.expanded_events ? "expanded" : "");
+  return to_hex(sha256(form));
+}
+
+std::string summary_of(const mongodb::StreamOptions& stream, const bson::Document& filter) {
+  std::string summary = stream.database.empty()     ? "the whole deployment"
+                        : stream.collection.empty() ? "database " + stream.database
+                                                    : stream.database + "." + stream.collection;
+  if (stream.full_document != "default") summary += ", full_document=" + stream.full_document;
+  if (stream.full_document_before_change != "off")
+    summary += ", full_document_before_change=" + stream.full_document_before_change;
+  if (stream.expanded_events) summary += ", expanded_events";
+  if (!filter.view().empty()) summary += ", filtered";
+  return summary;
+}
+
+Status lint_namespace(const config::Settings& settings, const mongodb::StreamOptions& stream) {
+  if (!stream.collection.empty() && stream.database.empty()) {
+    return fail(settings.error("collection", "a collection needs its database",
+                               "add `database`, or remove `collection` to watch more"));
+  }
+  if (stream.database == "admin" || stream.database == "local" || stream.database == "config") {
+    return fail(settings.error("database", "MongoDB has no change streams of `" + stream.database + "`",
+                               "watch another database, or the whole deployment by leaving it out"));
+  }
+  if (stream.database.find_first_of("/\\. \"$") != std::string::npos) {
+    return fail(settings.error("database", "`" + stream.database + "` is not a name that a database can have",
+                               "give the database's name alone; the collection has a field of its own"));
+  }
+  if (stream.collection.starts_with("system.") || stream.collection.find('$') != std::string::npos) {
+    return fail(settings.error("collection", "MongoDB has no change streams of `" + stream.collection + "`",
+                               "system collections and names with $ cannot be watched"));
+  }
+  return {};
+}
+
+config::ComponentSpec make_spec() {
+  config::ComponentSpec spec;
+  spec.kind = "source";
+  spec.type = "mongodb";
+  spec.summary =
+      "A MongoDB change stream: every change of a collection, a database or a whole deployment, from a "
+      "stored position "
+      "on. Needs a replica set or a sharded cluster, MongoDB 4.2 or later, and the privileges `find` and "
+      "`changeStream` on what is watched (the role `read`, or `readAnyDatabase` for a whole deployment).";
+  FieldSpec uri =
+      text("uri",
+           "The connection string, mongodb:// or mongodb+srv://. Its options hold: readPreference chooses "
+           "the member that is read, and timeouts given in it go before the ones below.",
+           "\"mongodb://user:password@db1,db2/?replicaSet=rs0\"");
+  uri.required = true;
+  uri.secret = true;
+  FieldSpec filter{
+      "filter", FieldType::kJson,
+      "Aggregation stages that run on the server, as a JSON array: $match, $project, $addFields, $set, "
+      "$unset and $redact. They must leave `_id`, the resume token, and `operationType` as they are. A "
+      "position is good for the filter it was made with alone. The end of the stream (`invalidate`) always "
+      "passes the filter."};
+  filter.example = "'[{\"$match\": {\"operationType\": {\"$in\": [\"insert\", \"delete\"]}}}]'";
+  FieldSpec expanded{"expanded_events", FieldType::kBoolean,
+                     "Also deliver DDL such as create, createIndexes and modify (MongoDB 6.0)."};
+  expanded.default_text = "false";
+  FieldSpec batch_size{
+      "batch_size", FieldType::kInteger,
+      "Events asked for at once. Fewer are asked for while events are large, so that a batch stays "
+      "near 4 MiB."};
+  batch_size.default_text = "1000";
+  batch_size.min = 1;
+  batch_size.max = 100'000;
+  FieldSpec app_name =
+      text("app_name", "The name by which the server's log and currentOp know this pipeline.", "");
+  app_name.default_text = "tidemark";
+  spec.fields = {
+      uri,
+      text("database", "The database to watch; without it the whole deployment.", "\"shop\""),
+      text("collection", "The collection to watch; without it the whole database.", "\"orders\""),
+      filter,
+      choice("full_document",
+             "The document in an update: `default` sends none; `update_lookup` the current one, which may be "
+             "newer than "
+             "the change, or gone; `when_available` and `required` the stored post-image (MongoDB 6.0, "
+             "changeStreamPreAndPostImages on the collection).",
+             "default", {"default", "update_lookup", "when_available", "required"}),
+      choice(
+          "full_document_before_change",
+          "The document before the change: its stored pre-image (MongoDB 6.0, changeStreamPreAndPostImages).",
+          "off", {"off", "when_available", "required"}),
+      expanded,
+      choice("split_large_events",
+             "What to do about events over 16 MB. `auto` lets the server split them where it can (6.0.9, "
+             "7.0) and puts "
+             "them together again; elsewhere, and with `off`, the one event is rejected and follows "
+             "`on_reject`. `on` "
+             "refuses to start on a server that can't.",
+             "auto", {"auto", "on", "off"}),
+      batch_size,
+      duration("max_await", "How long the server may hold an empty answer back.", "1s", 1, 60'000),
+      choice("start_after",
+             "Resume with startAfter, which alone continues after a dropped or renamed collection. `auto` "
+             "falls back to "
+             "resumeAfter, at the same position, for services that don't know it.",
+             "auto", {"auto", "on", "off"}),
+      duration("server_selection_timeout",
+               "How long one attempt looks for a member (500ms unless the uri says otherwise). Attempts are "
+               "repeated, "
+               "and a new primary is noticed at once, so that a long timeout only delays shutdown.",
+               "", 1, 60'000),
+      duration("connect_timeout", "For one connection (5s unless the uri says otherwise).", "", 1, 60'000),
+      duration("socket_timeout",
+               "For one answer (2m unless the uri says otherwise). A filter that seldom matches makes the "
+               "server scan "
+               "long before it answers; a member that is lost is noticed earlier, by its monitor.",
+               "", 1'000, 3'600'000),
+      app_name,
+  };
+  return spec;
+}
+
+}  // namespace
+
+const config::ComponentSpec& mongodb_source_spec() {
+  static const config::ComponentSpec spec = make_spec();
+  return spec;
+}
+
+Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& settings,
+                                                    const ComponentContext& context) {
+  mongodb::SourceOptions options;
+  options.pipeline = context.pipeline;
+  options.stream.database = settings.string("database");
+  options.stream.collection = settings.string("collection");
+  options.stream.full_document = settings.string("full_document");
+  options.stream.full_document_before_change = settings.string("full_document_before_change");
+  options.stream.expanded_events = settings.boolean("expanded_events");
+  options.split = settings.string("split_large_events");
+  options.start_after = settings.string("start_after");
+  options.batch_size = settings.integer("batch_size");
+  options.max_await = settings.duration("max_await");
+  options.driver.uri = settings.string("uri");
+  options.driver.app_name = settings.string("app_name");
+  options.driver.server_selection_timeout = given_or(settings, "server_selection_timeout", kServerSelection);
+  options.driver.connect_timeout = given_or(settings, "connect_timeout", kConnect);
+  options.driver.socket_timeout = given_or(settings, "socket_timeout", kSocket);
+
+  if (auto status = mongodb::check_uri(options.driver.uri); !status)
+    return fail(settings.error("uri", status.error().what, status.error().hint));
+  if (options.driver.app_name.size() > 128)
+    return fail(
+        settings.error("app_name", "it is longer than the 128 bytes that MongoDB takes", "shorten it"));
+  TIDEMARK_TRY(lint_namespace(settings, options.stream));
+  auto filter = mongodb::parse_filter(settings.string("filter"));
+  if (!filter) return fail(settings.error("filter", filter.error().what, filter.error().hint));
+  options.stream.stages = filter->stages;
+  options.identity.fingerprint = fingerprint_of(options.stream, filter->written);
+  options.identity.summary = summary_of(options.stream, filter->written);
+  return std::make_unique<mongodb::StreamSource>(std::move(options), *context.clock);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,130 @@
+#include "transforms/redact/redact.h"
+
+#include <gmock/gmock.h>
+
+#include "support/transform_fixture.h"
+
+namespace tidemark {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+config::Settings redact_settings(std::vector<std::string> paths, std::string action,
+                                 std::string salt = "s3cret") {
+  config::Settings settings;
+  settings.set("paths", std::move(paths), "x.toml:9:9, pipeline.transform.paths");
+  settings.set("action", std::move(action));
+  settings.set("salt", std::move(salt));
+  return settings;
+}
+
+class RedactTest : public testing::TransformFixture {
+ protected:
+  std::unique_ptr<Transform> make(std::vector<std::string> paths, std::string action,
+                                  std::string salt = "s3cret") {
+    auto transform =
+        make_redact_transform(redact_settings(std::move(paths), std::move(action), std::move(salt)), {});
+    EXPECT_TRUE(transform.has_value()) << transform.error().describe();
+    return std::move(*transform);
+  }
+  // The hash of a field `a` of this value.
+  std::string hash_of(const Transform& transform, const std::string& value) {
+    const Event& event = apply(transform, "insert", R"({"fullDocument": {"_id": 1, "a": )" + value + "}}");
+    return std::string(event.after.find("a")->string());
+  }
+};
+
+TEST_F(RedactTest, HidesAFieldWhereverTheEventCarriesIt) {
+  const auto redact = make({"email"}, "mask");
+  const Event& event = apply(*redact, "update",
+                             R"({"fullDocument": {"_id": 1, "email": "ann@x", "n": 1},
+                                 "fullDocumentBeforeChange": {"_id": 1, "email": "bob@x", "n": 0},
+                                 "updateDescription": {"updatedFields": {"email": "ann@x", "n": 1}, "removedFields": []}})",
+                             R"({"_id": 1, "email": "ann@x"})");
+  EXPECT_EQ(json(event.after), same(R"({"_id": 1, "email": "***", "n": 1})"));
+  EXPECT_EQ(json(event.before), same(R"({"_id": 1, "email": "***", "n": 0})"));
+  EXPECT_EQ(json(event.update), same(R"({"updatedFields": {"email": "***", "n": 1}, "removedFields": []})"));
+  EXPECT_EQ(json(event.key), same(R"({"_id": 1, "email": "***"})"));
+  EXPECT_THAT(json(event.raw), Not(HasSubstr("ann@x")));
+  EXPECT_THAT(json(event.raw), Not(HasSubstr("bob@x")));
+  EXPECT_GT(event.after_extra, 0u);
+}
+
+TEST_F(RedactTest, GoesThroughDocumentsAndArrays) {
+  const auto redact = make({"items.card.number"}, "drop");
+  const Event& event = apply(*redact, "insert", R"({"fullDocument": {"_id": 1, "items": [
+        {"card": {"number": "1", "kind": "v"}}, "plain", {"card": 5}, [{"card": {"number": "2"}}]]}})");
+  EXPECT_EQ(json(event.after),
+            same(R"({"_id": 1, "items": [{"card": {"kind": "v"}}, "plain", {"card": 5}, [{"card": {}}]]})"));
+}
+
+TEST_F(RedactTest, UpdatedFieldsAreHiddenAboveAtAndBelowThePath) {
+  const auto redact = make({"customer.email"}, "mask");
+  const auto updated = [&](std::string_view fields) {
+    const Event& event = apply(*redact, "update",
+                               R"({"updateDescription": {"updatedFields": )" + std::string(fields) +
+                                   R"(, "removedFields": ["customer.email"]}})");
+    return json(event.update.find("updatedFields")->document());
+  };
+  EXPECT_EQ(updated(R"({"customer.email": "ann@x"})"), same(R"({"customer.email": "***"})"));
+  EXPECT_EQ(updated(R"({"customer": {"email": "ann@x", "n": 1}})"),
+            same(R"({"customer": {"email": "***", "n": 1}})"));
+  EXPECT_EQ(updated(R"({"customer.email.work": "ann@x"})"), same(R"({"customer.email.work": "***"})"));
+  EXPECT_EQ(updated(R"({"customer.3.email": "ann@x"})"), same(R"({"customer.3.email": "***"})"));
+  EXPECT_EQ(updated(R"({"customer.3": {"email": "ann@x"}})"), same(R"({"customer.3": {"email": "***"}})"));
+  EXPECT_EQ(updated(R"({"customer": [{"email": "ann@x"}]})"), same(R"({"customer": [{"email": "***"}]})"));
+  EXPECT_EQ(updated(R"({"customer.name": "Ann", "customers.email": "x", "email": "y"})"),
+            same(R"({"customer.name": "Ann", "customers.email": "x", "email": "y"})"));
+}
+
+TEST_F(RedactTest, DroppedFieldsLeaveTheUpdateToo) {
+  const auto redact = make({"a.b", "tags.0"}, "drop");
+  const Event& event = apply(*redact, "update",
+                             R"({"fullDocument": {"_id": 1, "tags": ["x", "y"]},
+                                 "updateDescription": {"updatedFields": {"a.b": 1, "a.c": 2}, "removedFields": []}})");
+  EXPECT_EQ(json(event.update.find("updatedFields")->document()), same(R"({"a.c": 2})"));
+  EXPECT_EQ(json(event.after), same(R"({"_id": 1, "tags": ["y"]})"));
+}
+
+TEST_F(RedactTest, EqualValuesHaveEqualHashesAndOthersHaveOthers) {
+  const auto redact = make({"a"}, "hash");
+  const std::string hash = hash_of(*redact, R"("ann@x")");
+  EXPECT_EQ(hash.size(), 64u);
+  EXPECT_EQ(hash_of(*redact, R"("ann@x")"), hash);
+  EXPECT_NE(hash_of(*redact, R"("bob@x")"), hash);
+  EXPECT_NE(hash_of(*redact, "5"), hash_of(*redact, R"("5")"));
+  EXPECT_NE(hash_of(*make({"a"}, "hash", "other"), R"("ann@x")"), hash);
+}
+
+TEST_F(RedactTest, TheHashIsHmacSha256OfTypeAndBytes) {
+  // From OpenSSL: printf '\x0a' | openssl dgst -sha256 -hmac s3cret; a null has no bytes, its type is 10.
+  EXPECT_EQ(hash_of(*make({"a"}, "hash"), "null"),
+            "66044e94a5e903d5259c06055f3c1138355fbf857e70a085c0c9442fa6b5cf06");
+}
+
+TEST_F(RedactTest, AnEventWithoutTheFieldStaysAsItIs) {
+  const auto redact = make({"email"}, "mask");
+  const Event& event = apply(*redact, "insert", R"({"fullDocument": {"_id": 1, "mail": "x"}})");
+  EXPECT_EQ(event.after_extra, 0u);
+  apply(*redact, "delete", "{}");
+  apply(*redact, "drop", "{}", "{}");
+}
+
+TEST(Redact, RefusesWhatItCantDo) {
+  for (const auto& [settings, text] : std::vector<std::pair<config::Settings, std::string>>{
+           {redact_settings({"_id"}, "hash"), "can't be hidden"},
+           {redact_settings({"_id.email"}, "drop"), "can't be hidden"},
+           {redact_settings({"a", "a.b"}, "drop"), "lies above or under"},
+           {redact_settings({"a..b"}, "drop"), "is no path"},
+           {redact_settings({"$a"}, "drop"), "is no path"},
+           {redact_settings({"a"}, "hash", ""), "needs it"}}) {
+    auto made = make_redact_transform(settings, {});
+    ASSERT_FALSE(made.has_value()) << text;
+    EXPECT_EQ(made.error().react, React::kConfig);
+    EXPECT_THAT(made.error().what, HasSubstr(text));
+  }
+}
+
+}  // namespace
+}  // namespace tidemark
