@@ -1,0 +1,156 @@
+// find, count and distinct.
+#include <set>
+
+#include "bson/compare.h"
+#include "sandbox/server/documents.h"
+#include "sandbox/server/update_one.h"
+
+namespace tidemark::sandbox {
+namespace {
+
+Reply<DocumentQuery> parse_find(const Invocation& inv) {
+  DocumentQuery query;
+  SANDBOX_ASSIGN(query.collection, inv.collection());
+  query.db = inv.db;
+  SANDBOX_ASSIGN(query.filter, document_field(inv, inv.body, "filter"));
+  SANDBOX_ASSIGN(query.sort, document_field(inv, inv.body, "sort"));
+  SANDBOX_ASSIGN(const int64_t skip, int_field(inv, inv.body, "skip", 0));
+  SANDBOX_ASSIGN(const int64_t limit, int_field(inv, inv.body, "limit", 0));
+  if (skip < 0)
+    return command_error(51024,
+                         "BSON field 'skip' value must be >= 0, actual value '" + std::to_string(skip) + "'");
+  if (limit < 0)
+    return command_error(
+        51024, "BSON field 'limit' value must be >= 0, actual value '" + std::to_string(limit) + "'");
+  query.skip = static_cast<size_t>(skip);
+  query.limit = static_cast<size_t>(limit);
+  SANDBOX_TRY(refuse_collation(inv.body));
+  for (const auto* refused : {"tailable", "min", "max", "returnKey", "showRecordId"})
+    if (const auto field = inv.body.find(refused); field && field->truthy())
+      return command_error(kNotImplemented,
+                           "find: '" + std::string(refused) + "' isn't implemented by the sandbox");
+  return query;
+}
+
+Reply<void> find(Invocation& inv) {
+  SANDBOX_ASSIGN(const auto query, parse_find(inv));
+  SANDBOX_ASSIGN(const int64_t batch_size, int_field(inv, inv.body, "batchSize", kFirstBatch));
+  SANDBOX_ASSIGN(const bool single_batch, bool_field(inv, inv.body, "singleBatch", false));
+  if (batch_size < 0)
+    return command_error(51024, "BSON field 'batchSize' value must be >= 0, actual value '" +
+                                    std::to_string(batch_size) + "'");
+  auto cursor = std::make_unique<Cursor>();
+  cursor->ns = query.db + "." + query.collection;
+  SANDBOX_ASSIGN(const bson::View projection, document_field(inv, inv.body, "projection"));
+  if (projection && !projection.empty()) {
+    SANDBOX_ASSIGN(cursor->projection, Projection::parse(projection, inv.context(query.collection)));
+    if (cursor->projection->needs_query()) {
+      bson::Builder everything;
+      SANDBOX_ASSIGN(cursor->query,
+                     parse_filter(query.filter ? query.filter : everything.view(), inv.context()));
+    }
+  }
+  SANDBOX_ASSIGN(cursor->documents, read_documents(inv, query));
+  inv.node.counters.queries++;
+  return reply_with_cursor(inv, std::move(cursor), batch_size, single_batch);
+}
+
+Reply<void> count(Invocation& inv) {
+  SANDBOX_ASSIGN(const std::string name, inv.collection());
+  SANDBOX_ASSIGN(const bson::View filter, document_field(inv, inv.body, "query"));
+  SANDBOX_ASSIGN(const int64_t skip, int_field(inv, inv.body, "skip", 0));
+  SANDBOX_ASSIGN(const int64_t limit, int_field(inv, inv.body, "limit", 0));
+  SANDBOX_TRY(refuse_collation(inv.body));
+  if (skip < 0) return command_error(kBadValue, "skip value is negative in count query");
+  int64_t n = 0;
+  if (inv.db == "local" || inv.db == "config") {
+    SANDBOX_ASSIGN(
+        const auto documents,
+        read_documents(
+            inv,
+            {inv.db, name, filter, {}, static_cast<size_t>(skip), static_cast<size_t>(std::abs(limit))}));
+    n = static_cast<int64_t>(documents.size());
+  } else {
+    bson::Builder everything;
+    const bool all = !filter || filter.empty();
+    SANDBOX_ASSIGN(const auto matcher, parse_filter(all ? everything.view() : filter, inv.context(name)));
+    SANDBOX_TRY(with_read_catalog(inv, inv.db, name, [&](const Catalog& catalog) -> Reply<void> {
+      const Collection* collection = catalog.find(inv.db, name);
+      if (collection == nullptr) return {};
+      if (all && skip == 0 && limit == 0) {
+        n = static_cast<int64_t>(collection->count());
+        return {};
+      }
+      SANDBOX_ASSIGN(const size_t matching, collection->count_matching(matcher, static_cast<size_t>(skip),
+                                                                       static_cast<size_t>(std::abs(limit))));
+      n = static_cast<int64_t>(matching);
+      return {};
+    }));
+  }
+  inv.reply.append("n", static_cast<int32_t>(n));
+  return {};
+}
+
+// Every value at a dotted path, arrays on the way and at its end opened.
+void collect(const bson::Element& value, std::string_view path, std::set<std::string>& seen,
+             ArrayWriter& out) {
+  if (value.is_array()) {
+    if (path.empty()) {
+      for (const auto& item : value.document()) {
+        std::string key;
+        bson::canonical_key(item, key);
+        if (seen.insert(std::move(key)).second) out.append(item);
+      }
+      return;
+    }
+    for (const auto& item : value.document())
+      if (item.is_document()) collect(item, path, seen, out);
+    const size_t dot = path.find('.');
+    if (const auto item = value.document().find(path.substr(0, dot)))
+      collect(*item, dot == std::string_view::npos ? "" : path.substr(dot + 1), seen, out);
+    return;
+  }
+  if (path.empty()) {
+    std::string key;
+    bson::canonical_key(value, key);
+    if (seen.insert(std::move(key)).second) out.append(value);
+    return;
+  }
+  if (!value.is_document()) return;
+  const size_t dot = path.find('.');
+  if (const auto field = value.document().find(path.substr(0, dot)))
+    collect(*field, dot == std::string_view::npos ? "" : path.substr(dot + 1), seen, out);
+}
+
+Reply<void> distinct(Invocation& inv) {
+  DocumentQuery query;
+  SANDBOX_ASSIGN(query.collection, inv.collection());
+  query.db = inv.db;
+  SANDBOX_ASSIGN(query.filter, document_field(inv, inv.body, "query"));
+  SANDBOX_ASSIGN(const auto key, string_field(inv, inv.body, "key"));
+  if (key.empty()) return command_error(40414, "BSON field 'distinct.key' is missing but a required field");
+  SANDBOX_TRY(refuse_collation(inv.body));
+  SANDBOX_ASSIGN(const auto documents, read_documents(inv, query));
+  std::set<std::string> seen;
+  ArrayWriter values(inv.reply.raw(), "values");
+  const size_t dot = key.find('.');
+  for (const auto& document : documents)
+    if (const auto field = document.view().find(key.substr(0, dot)))
+      collect(*field, dot == std::string_view::npos ? "" : key.substr(dot + 1), seen, values);
+  return {};
+}
+
+constexpr CommandSpec kCommands[] = {
+    {"find", find, kReads | kTransactions,
+     "filter sort projection hint skip limit batchSize singleBatch max min returnKey showRecordId tailable "
+     "awaitData "
+     "oplogReplay noCursorTimeout allowPartialResults collation allowDiskUse let"},
+    {"count", count, kReads | kTransactions, "query limit skip hint collation fields"},
+    {"distinct", distinct, kReads | kTransactions, "key query collation hint"},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> read_commands() { return kCommands; }
+
+}  // namespace tidemark::sandbox

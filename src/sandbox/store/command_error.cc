@@ -1,0 +1,177 @@
+#include "sandbox/store/command_error.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tidemark::sandbox {
+namespace {
+
+struct CodeName {
+  int code;
+  std::string_view name;
+};
+
+// From the server's list of error codes.
+constexpr std::array kCodeNames = std::to_array<CodeName>({
+    {0, "OK"},
+    {1, "InternalError"},
+    {2, "BadValue"},
+    {4, "NoSuchKey"},
+    {5, "GraphContainsCycle"},
+    {6, "HostUnreachable"},
+    {7, "HostNotFound"},
+    {8, "UnknownError"},
+    {9, "FailedToParse"},
+    {10, "CannotMutateObject"},
+    {11, "UserNotFound"},
+    {12, "UnsupportedFormat"},
+    {13, "Unauthorized"},
+    {14, "TypeMismatch"},
+    {15, "Overflow"},
+    {16, "InvalidLength"},
+    {17, "ProtocolError"},
+    {18, "AuthenticationFailed"},
+    {19, "CannotReuseObject"},
+    {20, "IllegalOperation"},
+    {21, "EmptyArrayOperation"},
+    {22, "InvalidBSON"},
+    {23, "AlreadyInitialized"},
+    {24, "LockTimeout"},
+    {26, "NamespaceNotFound"},
+    {27, "IndexNotFound"},
+    {28, "PathNotViable"},
+    {29, "NonExistentPath"},
+    {30, "InvalidPath"},
+    {31, "RoleNotFound"},
+    {38, "FileNotOpen"},
+    {39, "FileStreamFailed"},
+    {40, "ConflictingUpdateOperators"},
+    {43, "CursorNotFound"},
+    {46, "LockBusy"},
+    {47, "NoMatchingDocument"},
+    {48, "NamespaceExists"},
+    {49, "InvalidRoleModification"},
+    {50, "MaxTimeMSExpired"},
+    {51, "ManualInterventionRequired"},
+    {52, "DollarPrefixedFieldName"},
+    {53, "InvalidIdField"},
+    {54, "NotSingleValueField"},
+    {55, "InvalidDBRef"},
+    {56, "EmptyFieldName"},
+    {57, "DottedFieldName"},
+    {59, "CommandNotFound"},
+    {61, "ShardKeyNotFound"},
+    {62, "OplogOperationUnsupported"},
+    {64, "WriteConcernFailed"},
+    {65, "MultipleErrorsOccurred"},
+    {66, "ImmutableField"},
+    {67, "CannotCreateIndex"},
+    {68, "IndexAlreadyExists"},
+    {69, "AuthSchemaIncompatible"},
+    {71, "ReplicaSetNotFound"},
+    {72, "InvalidOptions"},
+    {73, "InvalidNamespace"},
+    {74, "NodeNotFound"},
+    {75, "WriteConcernLegacyOK"},
+    {76, "NoReplicationEnabled"},
+    {77, "OperationIncomplete"},
+    {78, "CommandResultSchemaViolation"},
+    {79, "UnknownReplWriteConcern"},
+    {81, "NoWhereParseContext"},
+    {85, "IndexOptionsConflict"},
+    {86, "IndexKeySpecsConflict"},
+    {89, "NetworkTimeout"},
+    {90, "CallbackCanceled"},
+    {91, "ShutdownInProgress"},
+    {93, "InvalidReplicaSetConfig"},
+    {94, "NotYetInitialized"},
+    {95, "NotSecondary"},
+    {96, "OperationFailed"},
+    {100, "UnsatisfiableWriteConcern"},
+    {112, "WriteConflict"},
+    {113, "InitialSyncFailure"},
+    {115, "CommandNotSupported"},
+    {118, "NamespaceNotSharded"},
+    {121, "DocumentValidationFailure"},
+    {123, "NotAReplicaSet"},
+    {125, "CommandFailed"},
+    {133, "FailedToSatisfyReadPreference"},
+    {134, "ReadConcernMajorityNotAvailableYet"},
+    {135, "StaleTerm"},
+    {136, "CappedPositionLost"},
+    {146, "ExceededMemoryLimit"},
+    {148, "ReadConcernMajorityNotEnabled"},
+    {149, "NoConfigPrimary"},
+    {157, "ClientMetadataCannotBeMutated"},
+    {165, "ViewDepthLimitExceeded"},
+    {166, "CommandNotSupportedOnView"},
+    {167, "OptionNotSupportedOnView"},
+    {168, "InvalidPipelineOperator"},
+    {171, "CannotIndexParallelArrays"},
+    {175, "QueryPlanKilled"},
+    {179, "InvalidSeedList"},
+    {182, "BalancerInterrupted"},
+    {189, "PrimarySteppedDown"},
+    {194, "DNSHostNotFound"},
+    {197, "InvalidIndexSpecificationOption"},
+    {202, "NetworkInterfaceExceededTimeLimit"},
+    {206, "NoSuchSession"},
+    {217, "IncompleteTransactionHistory"},
+    {222, "CloseChangeStream"},
+    {225, "TransactionTooOld"},
+    {234, "RetryChangeStream"},
+    {237, "CursorKilled"},
+    {238, "NotImplemented"},
+    {239, "SnapshotTooOld"},
+    {241, "ConversionFailure"},
+    {244, "TransactionAborted"},
+    {246, "SnapshotUnavailable"},
+    {251, "NoSuchTransaction"},
+    {256, "TransactionCommitted"},
+    {257, "TransactionTooLarge"},
+    {260, "InvalidResumeToken"},
+    {262, "ExceededTimeLimit"},
+    {263, "OperationNotSupportedInTransaction"},
+    {279, "ClientDisconnect"},
+    {280, "ChangeStreamFatalError"},
+    {283, "BadPerformanceHint"},
+    {286, "ChangeStreamHistoryLost"},
+    {290, "TransactionExceededLifetimeLimitSeconds"},
+    {291, "NoQueryExecutionPlans"},
+    {292, "QueryExceededMemoryLimitNoDiskUseAllowed"},
+    {334, "UnsupportedOpQueryCommand"},
+    {358, "ChangeStreamInvalidated"},
+    {9001, "SocketException"},
+    {10003, "CannotGrowDocumentInCappedNamespace"},
+    {10107, "NotWritablePrimary"},
+    {10334, "BSONObjectTooLarge"},
+    {11000, "DuplicateKey"},
+    {11600, "InterruptedAtShutdown"},
+    {11601, "Interrupted"},
+    {11602, "InterruptedDueToReplStateChange"},
+    {12586, "BackgroundOperationInProgressForDatabase"},
+    {12587, "BackgroundOperationInProgressForNamespace"},
+    {13113, "MergeStageNoMatchingDocument"},
+    {13388, "StaleConfig"},
+    {13435, "NotPrimaryNoSecondaryOk"},
+    {13436, "NotPrimaryOrSecondary"},
+});
+
+}  // namespace
+
+std::string code_name(int code) {
+  const auto found = std::find_if(kCodeNames.begin(), kCodeNames.end(),
+                                  [code](const CodeName& item) { return item.code == code; });
+  if (found != kCodeNames.end()) return std::string(found->name);
+  return "Location" + std::to_string(code);
+}
+
+tl::unexpected<CommandError> command_error(int code, std::string message) {
+  return tl::unexpected<CommandError>(CommandError{code, code_name(code), std::move(message)});
+}
+
+tl::unexpected<CommandError> command_error(const Error& error) {
+  return command_error(error.code == 0 ? kBadValue : error.code, error.what);
+}
+
+}  // namespace tidemark::sandbox
