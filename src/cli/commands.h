@@ -1,0 +1,48 @@
+// The commands. Each returns the process's exit code (cli/exit_codes.h) and prints what belongs to it.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "cli/app.h"
+
+namespace tidemark::cli {
+
+struct RunOptions {
+  std::string file;
+  std::string only;  // one pipeline's name; empty = all
+  std::chrono::milliseconds
+      exit_when_idle{};       // > 0: end once nothing was delivered for so long (benchmarks, tests)
+  bool summary_json = false;  // a line of figures on standard output at the end
+};
+int run_command(App& app, const RunOptions& options);
+
+struct CheckOptions {
+  std::string file;
+  bool connect = false;
+};
+int check_command(App& app, const CheckOptions& options);
+
+struct StatusOptions {
+  std::string file;
+  bool json = false;
+};
+int status_command(App& app, const StatusOptions& options);
+
+struct PositionOptions {
+  std::string action;  // show, init, set, reset
+  std::string file;
+  std::string pipeline;
+  std::string from;
+  bool yes = false;
+  bool json = false;
+};
+int position_command(App& app, const PositionOptions& options);
+
+struct ReferenceOptions {
+  std::string out;
+  bool check = false;  // write nothing; fail when a page isn't up to date
+};
+int reference_command(App& app, const ReferenceOptions& options);
+
+}  // namespace tidemark::cli

@@ -1,0 +1,68 @@
+// The one explicit list of every component. A new component is added here and nowhere else.
+#include "cli/app.h"
+#include "deadletters/sqlite/dead_letters.h"
+#include "positions/file/store.h"
+#include "positions/mongodb/store.h"
+#include "sinks/file/sink.h"
+#include "sinks/null/sink.h"
+#include "sinks/postgres/sink.h"
+#include "sinks/sqlite/sink.h"
+#include "sources/mongodb/source.h"
+#include "transforms/filter/filter.h"
+#include "transforms/project/project.h"
+#include "transforms/redact/redact.h"
+
+namespace tidemark::cli {
+namespace {
+
+constexpr int kSqlLanesMax = 64;
+
+bool keeps_current_state(const config::Settings& settings) { return settings.string("mode") == "current"; }
+
+void add_sinks(Components& all) {
+  SinkFactories sqlite;
+  sqlite.transactional = make_sqlite_transactional;
+  sqlite.plain = make_sqlite_sink;
+  sqlite.own_positions = make_sqlite_position_store;
+  sqlite.lanes_max = kSqlLanesMax;
+  sqlite.is_per_collection = sqlite_table_is_per_collection;
+  sqlite.is_per_database = sqlite_table_is_per_database;
+  sqlite.needs_full_documents = keeps_current_state;
+  all.sinks.add(sqlite_sink_spec(), std::move(sqlite));
+
+  SinkFactories postgres;
+  postgres.transactional = make_postgres_transactional;
+  postgres.plain = make_postgres_sink;
+  postgres.own_positions = make_postgres_position_store;
+  postgres.lanes_max = kSqlLanesMax;
+  postgres.is_per_collection = postgres_table_is_per_collection;
+  postgres.is_per_database = postgres_table_is_per_database;
+  postgres.needs_full_documents = keeps_current_state;
+  all.sinks.add(postgres_sink_spec(), std::move(postgres));
+
+  SinkFactories file;
+  file.plain = make_file_sink;
+  all.sinks.add(file_sink_spec(), std::move(file));
+
+  SinkFactories null;
+  null.plain = make_null_sink;
+  null.lanes_max = kSqlLanesMax;
+  all.sinks.add(null_sink_spec(), std::move(null));
+}
+
+}  // namespace
+
+Components all_components() {
+  Components all;
+  all.sources.add(mongodb_source_spec(), make_mongodb_source);
+  all.transforms.add(filter_transform_spec(), make_filter_transform);
+  all.transforms.add(project_transform_spec(), make_project_transform);
+  all.transforms.add(redact_transform_spec(), make_redact_transform);
+  add_sinks(all);
+  all.positions.add(file_position_spec(), make_file_position);
+  all.positions.add(mongodb_position_spec(), make_mongodb_position);
+  all.dead_letters.add(sqlite_dead_letters_spec(), make_sqlite_dead_letters);
+  return all;
+}
+
+}  // namespace tidemark::cli

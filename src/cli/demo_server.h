@@ -1,0 +1,50 @@
+// A MongoDB deployment as the demo's own threads use it: commands with replies, and the documents of a
+// collection. libmongoc stays behind it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bson/document.h"
+#include "guard/compare.h"
+
+namespace tidemark::cli {
+
+// One thread at a time; made by a DemoServerPool, which outlives it.
+class DemoServer {
+ public:
+  enum class Member { kPrimary, kOther };  // kOther: a secondary while there is one
+
+  // The reply, also when it holds writeErrors. Errors are kRetry with the server's code, for the caller knows
+  // better than the driver whether to go on.
+  Result<bson::Document> command(const std::string& database, bson::View command, Member member);
+  // A write with {w: "majority"}; a write concern that isn't met is an error.
+  Result<bson::Document> write(const std::string& database, bson::View command);
+  // Every document of the collection, read with {readConcern: "majority"}: ids and documents in canonical
+  // Extended JSON.
+  Result<std::vector<guard::Row>> rows(const std::string& database, const std::string& collection);
+
+ private:
+  friend class DemoServerPool;
+  struct Lease;  // a client of the pool, given back with the last copy
+  explicit DemoServer(std::shared_ptr<Lease> lease) : lease_(std::move(lease)) {}
+  std::shared_ptr<Lease> lease_;
+};
+
+// Watches the deployment with the driver's background threads, so that a new primary is found at once.
+// Thread-safe.
+class DemoServerPool {
+ public:
+  static Result<DemoServerPool> connect(const std::string& uri);
+  // A connection of its own for the calling thread.
+  DemoServer connection();
+
+  struct Pool;
+
+ private:
+  std::shared_ptr<Pool> pool_;
+};
+
+}  // namespace tidemark::cli

@@ -1,0 +1,326 @@
+#include "cli/demo_view.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace tidemark::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kWidthMax = 100;
+constexpr size_t kLeft = 40;  // where the second column of figures begins
+
+enum class Style { kPlain, kDim, kBold, kGood, kBad, kTitle };
+
+std::string_view ansi(Style style) {
+  switch (style) {
+    case Style::kPlain:
+      return "";
+    case Style::kDim:
+      return "\x1b[2m";
+    case Style::kBold:
+      return "\x1b[1m";
+    case Style::kGood:
+      return "\x1b[32m";
+    case Style::kBad:
+      return "\x1b[31m";
+    case Style::kTitle:
+      return "\x1b[1;36m";
+  }
+  return "";
+}
+
+// A line that knows how many columns it has used, so that colours and clipping don't disturb each other.
+class Line {
+ public:
+  Line(size_t width, bool colour) : width_(width), colour_(colour) {}
+
+  Line& add(std::string_view text, Style style = Style::kPlain) {
+    std::string_view taken = text;
+    size_t taken_columns = columns(text);
+    if (used_ + taken_columns > width_) {
+      taken_columns = width_ - used_;
+      taken = first_columns(text, taken_columns);
+    }
+    if (taken.empty()) return *this;
+    const bool styled = colour_ && style != Style::kPlain;
+    if (styled) text_ += ansi(style);
+    text_ += taken;
+    if (styled) text_ += "\x1b[0m";
+    used_ += taken_columns;
+    return *this;
+  }
+  Line& pad_to(size_t column) {
+    if (column > used_) add(std::string(std::min(column, width_) - used_, ' '));
+    return *this;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  static std::string_view first_columns(std::string_view text, size_t count) {
+    size_t bytes = 0;
+    while (bytes < text.size() && count > 0) {
+      ++bytes;
+      while (bytes < text.size() && (static_cast<uint8_t>(text[bytes]) & 0xC0) == 0x80) ++bytes;
+      --count;
+    }
+    return text.substr(0, bytes);
+  }
+
+  const size_t width_;
+  const bool colour_;
+  size_t used_ = 0;
+  std::string text_;
+};
+
+std::string clock_text(milliseconds time) {
+  const auto seconds = time.count() / 1000;
+  return fmt::format("{:02}:{:02}", seconds / 60, seconds % 60);
+}
+
+std::string count_text(const std::optional<int64_t>& count) { return count ? grouped(*count) : "-"; }
+
+std::string duration_text(const std::optional<milliseconds>& duration) {
+  return duration ? human_duration(*duration) : "-";
+}
+
+std::string delta_text(const DemoSnapshot& snapshot) {
+  if (!snapshot.source_count || !snapshot.destination_count) return "-";
+  const int64_t delta = *snapshot.source_count - *snapshot.destination_count;
+  return (delta > 0 ? "+" : "") + grouped(delta);
+}
+
+int total(const std::array<int, kFaultKinds>& counts) {
+  int sum = 0;
+  for (const int count : counts) sum += count;
+  return sum;
+}
+
+std::string sparkline(const std::vector<double>& rates, size_t width) {
+  static constexpr const char* kBars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const size_t shown = std::min(rates.size(), width);
+  double top = 1;
+  for (size_t i = rates.size() - shown; i < rates.size(); ++i) top = std::max(top, rates[i]);
+  std::string text;
+  for (size_t i = rates.size() - shown; i < rates.size(); ++i)
+    text += kBars[static_cast<size_t>(std::clamp(rates[i] / top * 8 + 0.5, 0.0, 8.0))];
+  return text;
+}
+
+class Frame {
+ public:
+  Frame(int width, int height, bool colour)
+      : width_(static_cast<size_t>(std::clamp(width, 1, kWidthMax))),
+        height_(static_cast<size_t>(std::max(1, height))),
+        colour_(colour) {}
+
+  Line line() const { return Line(width_, colour_); }
+  void add(Line& line) {
+    if (lines_.size() < height_) lines_.push_back(line.take());
+  }
+  void blank() {
+    if (lines_.size() < height_) lines_.emplace_back();
+  }
+  void figures(std::string_view name, const std::string& value, std::string_view name2,
+               const std::string& value2, Style style = Style::kBold) {
+    Line text = line();
+    text.add("  ").add(name, Style::kDim).pad_to(16).add(value, style).pad_to(kLeft);
+    text.add(name2, Style::kDim).pad_to(kLeft + 15).add(value2, Style::kBold);
+    add(text);
+  }
+  size_t width() const { return width_; }
+  size_t left() const { return height_ - lines_.size(); }
+  std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  const size_t width_;
+  const size_t height_;
+  const bool colour_;
+  std::vector<std::string> lines_;
+};
+
+void add_header(Frame& frame, const DemoSnapshot& snapshot) {
+  Line title = frame.line();
+  title.add(" Tidemark demo", Style::kTitle)
+      .add("  USGS earthquakes: MongoDB sandbox → tidemark run → SQLite");
+  frame.add(title);
+  Line stage = frame.line();
+  stage.add(fmt::format(" {} of {}  seed {}  ", clock_text(snapshot.elapsed), clock_text(snapshot.duration),
+                        snapshot.seed));
+  stage.add(snapshot.stage, Style::kBold);
+  frame.add(stage);
+  frame.blank();
+}
+
+void add_figures(Frame& frame, const DemoSnapshot& snapshot) {
+  frame.figures("source", count_text(snapshot.source_count) + " documents", "events/s",
+                grouped(static_cast<int64_t>(snapshot.events_per_s + 0.5)));
+  frame.figures("destination", count_text(snapshot.destination_count) + " documents", "lag",
+                duration_text(snapshot.lag));
+  frame.figures("delta", delta_text(snapshot), "position age", duration_text(snapshot.position_age));
+  frame.figures("written", grouped(snapshot.written) + " changes", "delivered",
+                grouped(snapshot.delivered) + " changes");
+  Line state = frame.line();
+  state.add("  ").add("deployment", Style::kDim).pad_to(16).add(snapshot.source).pad_to(kLeft);
+  state.add("relay", Style::kDim).pad_to(kLeft + 15).add(snapshot.relay);
+  frame.add(state);
+  Line rates = frame.line();
+  rates.add("  ").add("events/s", Style::kDim).pad_to(16);
+  rates.add(sparkline(snapshot.rates, frame.width() > 18 ? frame.width() - 18 : 0), Style::kGood);
+  frame.add(rates);
+  frame.blank();
+}
+
+void add_faults(Frame& frame, const DemoSnapshot& snapshot) {
+  Line title = frame.line();
+  title.add("  Faults survived ", Style::kBold)
+      .add(fmt::format("{} of {}", total(snapshot.survived), total(snapshot.inflicted)), Style::kGood);
+  frame.add(title);
+  for (size_t i = 0; i < kFaultKinds; i += 2) {
+    Line line = frame.line();
+    for (size_t k = i; k < std::min(i + 2, kFaultKinds); ++k) {
+      line.pad_to(k == i ? 4 : kLeft).add(fmt::format("{:>3}  ", snapshot.survived[k]), Style::kBold);
+      line.add(to_string(static_cast<FaultKind>(k)));
+    }
+    frame.add(line);
+  }
+  frame.blank();
+  Line last = frame.line();
+  frame.add(last.add("  Last faults", Style::kBold));
+  for (const FaultRecord& fault : snapshot.last_faults) {
+    if (frame.left() <= 2) break;
+    Line line = frame.line();
+    line.add(fmt::format("    {}  {}", clock_text(fault.at), to_string(fault.kind))).pad_to(33);
+    if (fault.survived_after) {
+      line.add("survived in " + human_duration(*fault.survived_after), Style::kGood);
+    } else {
+      line.add("recovering", Style::kBad);
+    }
+    frame.add(line.pad_to(55).add(fault.detail, Style::kDim));
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kElection:
+      return "election";
+    case FaultKind::kPrimaryKilled:
+      return "primary killed";
+    case FaultKind::kDeadCursors:
+      return "cursors killed";
+    case FaultKind::kClosedConnection:
+      return "connection closed";
+    case FaultKind::kRelayKilled:
+      return "kill -9 of the relay";
+  }
+  return "unknown";
+}
+
+std::string grouped(int64_t value) {
+  const bool negative = value < 0;
+  std::string digits =
+      std::to_string(negative ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value));
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return negative ? "-" + digits : digits;
+}
+
+std::string human_duration(milliseconds duration) {
+  const auto ms = duration.count();
+  if (ms < 1'000) return fmt::format("{} ms", ms);
+  if (ms < 120'000) return fmt::format("{:.1f} s", static_cast<double>(ms) / 1000);
+  return fmt::format("{} min", ms / 60'000);
+}
+
+size_t columns(std::string_view text) {
+  size_t count = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\x1b') {
+      while (i < text.size() && text[i] != 'm') ++i;
+    } else if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+std::vector<std::string> render_frame(const DemoSnapshot& snapshot, int width, int height, bool colour) {
+  Frame frame(width, height, colour);
+  add_header(frame, snapshot);
+  add_figures(frame, snapshot);
+  add_faults(frame, snapshot);
+  if (frame.left() >= 2) {
+    frame.blank();
+    Line foot = frame.line();
+    frame.add(foot.add("  All figures come from outside the relay. Ctrl-C ends early, with the audit.",
+                       Style::kDim));
+  }
+  return frame.take();
+}
+
+std::string render_line(const DemoSnapshot& snapshot) {
+  return fmt::format(
+      "{} source {} destination {} delta {} written {} delivered {} events/s {:.0f} lag {} position age {} "
+      "faults "
+      "survived {} of {} ({})",
+      clock_text(snapshot.elapsed), count_text(snapshot.source_count), count_text(snapshot.destination_count),
+      delta_text(snapshot), snapshot.written, snapshot.delivered, snapshot.events_per_s,
+      duration_text(snapshot.lag), duration_text(snapshot.position_age), total(snapshot.survived),
+      total(snapshot.inflicted), snapshot.stage);
+}
+
+bool Screen::usable() {
+  const char* term = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+Screen::Screen() {
+  std::fputs("\x1b[?1049h\x1b[?25l\x1b[2J", stdout);
+  std::fflush(stdout);
+}
+
+Screen::~Screen() {
+  std::fputs("\x1b[?25h\x1b[?1049l", stdout);
+  std::fflush(stdout);
+}
+
+void Screen::size(int& width, int& height) const {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
+  width = known ? size.ws_col : 80;
+  height = known ? size.ws_row : 24;
+}
+
+int Screen::width() const {
+  int width = 0, height = 0;
+  size(width, height);
+  return width;
+}
+
+int Screen::height() const {
+  int width = 0, height = 0;
+  size(width, height);
+  return height;
+}
+
+void Screen::draw(const std::vector<std::string>& lines) {
+  // One write per frame: a half-drawn frame would flicker.
+  std::string out = "\x1b[H";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    out += lines[i];
+    out += "\x1b[K";
+    if (i + 1 < lines.size()) out += "\r\n";
+  }
+  out += "\x1b[J";
+  std::fwrite(out.data(), 1, out.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,139 @@
+#include "cli/program.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/demo.h"
+#include "cli/exit_codes.h"
+#include "cli/version.h"
+
+namespace tidemark::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 ok, 64 usage, 65 corrupt position or rejected event, 69 server unreachable,\n"
+    "70 internal, 75 try again later, 76 position lost, 77 another instance owns the position,\n"
+    "78 configuration or no stored position. docs/operating.md says what to do about each.";
+
+// Registers a command whose options live as long as the parser; `chosen` gets its run function.
+using Chosen = std::function<int(App&)>;
+
+void add_run(CLI::App& cli, RunOptions& options, Chosen& chosen) {
+  CLI::App* command =
+      cli.add_subcommand("run", "Carry every change from each source to its sink, until stopped");
+  command->add_option("FILE", options.file, "Configuration file")->required();
+  command->add_option("--only", options.only, "Run this pipeline alone");
+  command->add_option("--exit-when-idle", options.exit_when_idle,
+                      "End once nothing was delivered for so many milliseconds (for benchmarks and tests)");
+  command->add_flag("--summary-json", options.summary_json, "Print a line of figures as JSON at the end");
+  command->callback([&] { chosen = [&options](App& app) { return run_command(app, options); }; });
+}
+
+void add_check(CLI::App& cli, CheckOptions& options, Chosen& chosen) {
+  CLI::App* command = cli.add_subcommand("check", "Check a configuration file");
+  command->add_option("FILE", options.file, "Configuration file")->required();
+  command->add_flag("--connect", options.connect, "Reach every server too");
+  command->callback([&] { chosen = [&options](App& app) { return check_command(app, options); }; });
+}
+
+void add_status(CLI::App& cli, StatusOptions& options, Chosen& chosen) {
+  CLI::App* command = cli.add_subcommand(
+      "status", "Show each pipeline's position, lag and oplog window; no process needs to run");
+  command->add_option("FILE", options.file, "Configuration file")->required();
+  command->add_flag("--json", options.json, "As JSON, a stable contract");
+  command->callback([&] { chosen = [&options](App& app) { return status_command(app, options); }; });
+}
+
+void add_position(CLI::App& cli, PositionOptions& options, Chosen& chosen) {
+  CLI::App* parent = cli.add_subcommand("position", "Show, make, replace or forget a pipeline's position");
+  parent->require_subcommand(1);
+  const auto add = [&](const std::string& action, const std::string& help) {
+    CLI::App* command = parent->add_subcommand(action, help);
+    command->add_option("FILE", options.file, "Configuration file")->required();
+    command->add_option("NAME", options.pipeline, "Pipeline")->required();
+    if (action == "init" || action == "set")
+      command->add_option("--from", options.from, "now | earliest | time:RFC3339 | token:HEX");
+    command->add_flag("--yes", options.yes, "Do it without asking");
+    command->add_flag("--json", options.json, "As JSON");
+    command->callback([&options, &chosen, action] {
+      options.action = action;
+      chosen = [&options](App& app) { return position_command(app, options); };
+    });
+  };
+  add("show", "Show the stored position");
+  add("init", "Decide where a pipeline without a position starts");
+  add("set", "Replace the position; what lies between is recorded as a gap");
+  add("reset", "Forget the position");
+}
+
+CLI::App* add_demo(CLI::App& cli, DemoOptions& options, double& seconds) {
+  CLI::App* command =
+      cli.add_subcommand("demo", "Show the main job under faults, on a sandbox and SQLite, and audit it");
+  command->add_option("--for", seconds, "How long faults and writes go on, such as 60s or 2m")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}}));
+  command->add_option("--data", options.data, "GeoJSON file of earthquakes");
+  command->add_option("--seed", options.seed, "Seed of writes and faults");
+  command->add_option("--rate", options.rate, "Changes written per second, at most")
+      ->check(CLI::Range(1, kDemoRateMax));
+  command->add_option("--keep", options.keep, "Work in this folder and keep it");
+  command->add_flag("!--no-faults", options.faults, "Write only");
+  command->add_flag("--plain", options.plain, "Lines instead of the live view");
+  return command;
+}
+
+void add_reference(CLI::App& cli, ReferenceOptions& options, Chosen& chosen) {
+  CLI::App* command = cli.add_subcommand("reference", "Write the configuration reference as Markdown");
+  command->add_option("--out", options.out, "Folder to write into")->required();
+  command->add_flag("--check", options.check, "Write nothing; fail when a page is out of date");
+  command->callback([&] { chosen = [&options](App& app) { return reference_command(app, options); }; });
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, uint64_t (*allocations)()) {
+  CLI::App cli(
+      "Tidemark carries every change of a MongoDB deployment to other systems, at least once, and can prove "
+      "it.",
+      "tidemark");
+  cli.footer(kExitCodes);
+  cli.require_subcommand(1);
+  cli.set_version_flag("--version", kVersion);
+  Chosen chosen;
+  RunOptions run;
+  CheckOptions check;
+  StatusOptions status;
+  PositionOptions position;
+  DemoOptions demo;
+  ReferenceOptions reference;
+  add_run(cli, run, chosen);
+  add_check(cli, check, chosen);
+  add_status(cli, status, chosen);
+  add_position(cli, position, chosen);
+  double demo_seconds = 60;
+  const CLI::App* demo_command = add_demo(cli, demo, demo_seconds);
+  add_reference(cli, reference, chosen);
+  cli.add_subcommand("version", "Print the version")->callback([&] {
+    chosen = [](App&) {
+      std::printf("tidemark %s\n", kVersion);
+      return static_cast<int>(kOk);
+    };
+  });
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? kOk : kUsage;
+  }
+  if (demo_command->parsed()) {
+    demo.duration = std::chrono::milliseconds(static_cast<int64_t>(demo_seconds * 1000));
+    return run_demo(demo);
+  }
+  SignalWaiter signals({SIGINT, SIGTERM});
+  App app(signals);
+  app.allocations = allocations;
+  return chosen(app);
+}
+
+}  // namespace tidemark::cli

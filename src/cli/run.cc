@@ -1,0 +1,177 @@
+// `tidemark run`: the main job.
+#include <csignal>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "runtime/runner.h"
+
+namespace tidemark::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPoll{20};
+constexpr std::string_view kChoices[] = {"now", "earliest", "time:2026-11-22T03:00:00Z", "token:HEX"};
+
+// No position, no start: prints the choices as commands to copy.
+void print_choices(const RunOptions& options, const PipelineParts& parts) {
+  std::fprintf(stderr,
+               "tidemark: pipeline \"%s\" has no stored position (%s), and a pipeline never starts at a "
+               "place of its own "
+               "choosing.\n  Decide where it starts, once:\n",
+               parts.name.c_str(), const_cast<PipelineParts&>(parts).position_store().describe().c_str());
+  for (std::string_view choice : kChoices)
+    std::fprintf(stderr, "    tidemark position init %s %s --from %.*s\n", shell_quote(options.file).c_str(),
+                 parts.name.c_str(), static_cast<int>(choice.size()), choice.data());
+  std::fprintf(stderr,
+               "  now: changes from this moment on. earliest: everything the oplog still holds. time: from "
+               "that moment, if\n"
+               "  the oplog reaches back to it. token: right after the event with that _id._data.\n");
+}
+
+// The choices after a position was lost, with the gap that accepting one would mean.
+void print_lost(const RunOptions& options, const std::string& pipeline, const PipelineStatus& status) {
+  std::fprintf(stderr,
+               "  pipeline \"%s\" can't go on: changes after cluster time %u are gone from the oplog.\n"
+               "  Nothing was skipped. Decide what to do about the gap:\n"
+               "    tidemark position set %s %s --from earliest --yes   (accept the gap; it is recorded)\n"
+               "    or load the destination anew and start from a time or token that covers the load.\n",
+               pipeline.c_str(), status.committed.cluster_time().seconds, shell_quote(options.file).c_str(),
+               pipeline.c_str());
+}
+
+// A stored position must be there before anything starts. A store that can't be asked now is not an answer:
+// the pipeline itself waits for it.
+std::optional<int> refuse_without_position(const RunOptions& options, PipelineParts& parts) {
+  auto stored = parts.position_store().peek(parts.name, {});
+  if (stored && !*stored) {
+    print_choices(options, parts);
+    return kConfig;
+  }
+  if (!stored && stored.error().react != React::kRetry) return report(stored.error());
+  return std::nullopt;
+}
+
+class IdleWatch {
+ public:
+  IdleWatch(milliseconds limit, Clock& clock) : limit_(limit), clock_(clock), since_(clock.now()) {}
+  // True once nothing was delivered and nothing is in flight for the limit.
+  bool idle(const std::vector<std::unique_ptr<PipelineRunner>>& runners) {
+    uint64_t delivered = 0;
+    bool quiet = true;
+    for (const auto& runner : runners) {
+      const PipelineStatus status = runner->status();
+      delivered += status.events_delivered;
+      quiet = quiet && (runner->finished() ||
+                        (status.state == PipelineState::kStreaming && status.in_flight_events == 0));
+    }
+    if (!quiet || delivered != delivered_) {
+      since_ = clock_.now();
+      if (delivered != delivered_) last_delivery_ = since_;
+      delivered_ = delivered;
+    }
+    return limit_.count() > 0 && clock_.now() - since_ >= limit_;
+  }
+  Mono last_delivery() const { return last_delivery_; }
+
+ private:
+  const milliseconds limit_;
+  Clock& clock_;
+  Mono since_;
+  Mono last_delivery_{};
+  uint64_t delivered_ = 0;
+};
+
+void print_summary(App& app, const std::vector<std::unique_ptr<PipelineRunner>>& runners, Mono started,
+                   Mono last_delivery, uint64_t allocations) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  uint64_t events = 0;
+  uint64_t batches = 0;
+  for (const auto& runner : runners) {
+    events += runner->status().events_delivered;
+    batches += runner->status().batches_written;
+  }
+  const double seconds = std::chrono::duration<double>(std::max(last_delivery, started) - started).count();
+  const double cpu_us = 1e6 * static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                        static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+  nlohmann::json summary = {{"events", events},
+                            {"batches", batches},
+                            {"seconds", seconds},
+                            {"events_per_second", seconds > 0 ? static_cast<double>(events) / seconds : 0},
+                            {"cpu_us_per_event", events > 0 ? cpu_us / static_cast<double>(events) : 0},
+                            {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) / 1024}};
+  if (app.allocations != nullptr)
+    summary["allocations_per_event"] =
+        events > 0 ? static_cast<double>(allocations) / static_cast<double>(events) : 0;
+  std::printf("%s\n", summary.dump().c_str());
+  std::fflush(stdout);
+}
+
+// Waits until every pipeline has ended, whether by itself, by a signal or by being idle.
+void supervise(App& app, const std::vector<std::unique_ptr<PipelineRunner>>& runners, IdleWatch& idle) {
+  bool stopping = false;
+  const auto stop_all = [&] {
+    stopping = true;
+    for (const auto& runner : runners) runner->request_stop();
+  };
+  const auto all_finished = [&] {
+    return std::all_of(runners.begin(), runners.end(), [](const auto& runner) { return runner->finished(); });
+  };
+  while (!all_finished()) {
+    const auto signal = app.signals.wait_for(kPoll);
+    if (signal && (*signal == SIGINT || *signal == SIGTERM)) {
+      if (stopping) exit_by_signal(*signal);
+      log::info("stopping on signal {}; a second one ends at once", *signal);
+      stop_all();
+    }
+    if (idle.idle(runners) && !stopping) stop_all();
+  }
+}
+
+}  // namespace
+
+int run_command(App& app, const RunOptions& options) {
+  auto file = load(app, options.file);
+  if (!file) return kConfig;
+  start_log(*file);
+  if (!options.only.empty() && find_pipeline(*file, options.only) == nullptr) return kUsage;
+
+  SeededRandom random(random_seed());
+  std::vector<std::unique_ptr<PipelineRunner>> runners;
+  std::vector<std::unique_ptr<SeededRandom>> randoms;
+  for (const config::PipelineConfig& pipeline : file->pipelines) {
+    if (!options.only.empty() && pipeline.name != options.only) continue;
+    auto parts = build_pipeline(pipeline, app.components, app.context());
+    if (!parts) return report(parts.error());
+    if (const auto refused = refuse_without_position(options, *parts)) return *refused;
+    randoms.push_back(std::make_unique<SeededRandom>(random.next_u64()));
+    runners.push_back(std::make_unique<PipelineRunner>(std::move(*parts), app.clock, *randoms.back()));
+  }
+
+  const Mono started = app.clock.now();
+  const uint64_t allocations_before = app.allocations != nullptr ? app.allocations() : 0;
+  IdleWatch idle(options.exit_when_idle, app.clock);
+  for (const auto& runner : runners) runner->start();
+  supervise(app, runners, idle);
+  const uint64_t allocations = app.allocations != nullptr ? app.allocations() - allocations_before : 0;
+
+  int code = kOk;
+  for (const auto& runner : runners) {
+    const auto error = runner->join();
+    if (!error) continue;
+    std::fprintf(stderr, "tidemark: pipeline \"%s\" ended\n", runner->name().c_str());
+    const int its_code = report(*error);
+    if (error->react == React::kPositionLost) print_lost(options, runner->name(), runner->status());
+    code = std::max(code, its_code);
+  }
+  if (options.summary_json) print_summary(app, runners, started, idle.last_delivery(), allocations);
+  return code;
+}
+
+}  // namespace tidemark::cli

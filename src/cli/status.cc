@@ -1,0 +1,124 @@
+// `tidemark status`: from the stored positions and the servers alone; no process needs to run.
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/gap_log.h"
+#include "cli/start_point.h"
+
+namespace tidemark::cli {
+namespace {
+
+// Seconds; empty when a side is unknown.
+std::optional<int64_t> between(bson::Timestamp from, bson::Timestamp to) {
+  if (from.seconds == 0 || to.seconds == 0) return std::nullopt;
+  return static_cast<int64_t>(to.seconds) - static_cast<int64_t>(from.seconds);
+}
+
+nlohmann::json optional_json(const std::optional<int64_t>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
+std::string human_seconds(const nlohmann::json& value) {
+  if (value.is_null()) return "unknown";
+  const int64_t seconds = value.get<int64_t>();
+  if (seconds < 120) return std::to_string(seconds) + " s";
+  if (seconds < 7200) return std::to_string(seconds / 60) + " m " + std::to_string(seconds % 60) + " s";
+  if (seconds < 172800)
+    return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " m";
+  return std::to_string(seconds / 86400) + " d " + std::to_string(seconds % 86400 / 3600) + " h";
+}
+
+// The stable contract of --json: keys are added, never renamed or removed.
+nlohmann::json status_of(App& app, const std::string& path, const config::PipelineConfig& pipeline,
+                         int& code) {
+  nlohmann::json status = {{"pipeline", pipeline.name}};
+  auto parts = build_pipeline(pipeline, app.components, app.context());
+  const auto failed = [&](const Error& error) {
+    code = std::max<int>(code, error.react == React::kRetry ? kUnavailable : exit_code(error.react));
+    status["error"] = error.describe();
+    return status;
+  };
+  if (!parts) return failed(parts.error());
+  status["source"] = parts->source->identity().summary;
+  status["position_store"] = parts->position_store().describe();
+  const auto gaps = count_gaps(app.files, path, pipeline.name);
+  status["gaps_recorded"] = gaps ? nlohmann::json(*gaps) : nlohmann::json();
+
+  const auto stored = parts->position_store().peek(pipeline.name, {});
+  if (!stored) return failed(stored.error());
+  bson::Timestamp position;
+  if (*stored) {
+    const StoredPosition& found = **stored;
+    position = token_time(found.position.token());
+    status["position"] = {{"token", token_data(found.position.token())},
+                          {"time", position.seconds > 0 ? format_rfc3339(position.seconds) : ""},
+                          {"saved_at", format_rfc3339(found.saved_at_ms / 1000)},
+                          {"age_seconds", (app.clock.wall_ms() - found.saved_at_ms) / 1000},
+                          {"deployment", found.deployment},
+                          {"epoch", found.epoch},
+                          {"fits_configuration", found.fingerprint == parts->source->identity().fingerprint}};
+  } else {
+    status["position"] = nullptr;
+    code = std::max<int>(code, kConfig);
+  }
+  const auto health = parts->source->health({});
+  parts->source->close();
+  if (!health) return failed(health.error());
+  status["server"] = health->server;
+  status["deployment"] = health->deployment;
+  status["lag_seconds"] = optional_json(between(position, health->latest));
+  status["oplog_window_left_seconds"] = optional_json(between(health->oldest, position));
+  status["oplog_window_seconds"] = optional_json(between(health->oldest, health->latest));
+  return status;
+}
+
+void print_human(const nlohmann::json& status) {
+  std::printf("%s\n", status["pipeline"].get<std::string>().c_str());
+  const auto line = [](const char* label, const std::string& value) {
+    std::printf("  %-20s %s\n", label, value.c_str());
+  };
+  if (status.contains("source")) line("source", status["source"].get<std::string>());
+  if (status.contains("server")) line("server", status["server"].get<std::string>());
+  if (status.contains("position_store"))
+    line("position kept in", status["position_store"].get<std::string>());
+  if (status.contains("position") && status["position"].is_null())
+    line("position", "none: tidemark position init decides where to start");
+  if (status.contains("position") && status["position"].is_object()) {
+    const auto& position = status["position"];
+    line("position",
+         position["time"].get<std::string>() + ", saved " + human_seconds(position["age_seconds"]) + " ago");
+    if (!position["fits_configuration"].get<bool>())
+      line("", "it belongs to another source configuration: run will refuse it");
+  }
+  if (status.contains("lag_seconds")) {
+    line("lag", human_seconds(status["lag_seconds"]));
+    const auto& left = status["oplog_window_left_seconds"];
+    line("oplog window left",
+         !left.is_null() && left.get<int64_t>() < 0 ? "none: the position is lost" : human_seconds(left));
+  }
+  if (status.contains("gaps_recorded") && status["gaps_recorded"].is_number() && status["gaps_recorded"] != 0)
+    line("gaps recorded", std::to_string(status["gaps_recorded"].get<size_t>()));
+  if (status.contains("error")) line("error", status["error"].get<std::string>());
+}
+
+}  // namespace
+
+int status_command(App& app, const StatusOptions& options) {
+  const auto file = load(app, options.file);
+  if (!file) return kConfig;
+  int code = kOk;
+  nlohmann::json all = {{"file", options.file}, {"pipelines", nlohmann::json::array()}};
+  for (const config::PipelineConfig& pipeline : file->pipelines)
+    all["pipelines"].push_back(status_of(app, options.file, pipeline, code));
+  if (options.json) {
+    std::printf("%s\n", all.dump(2).c_str());
+  } else {
+    for (const auto& status : all["pipelines"]) print_human(status);
+  }
+  return code;
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,46 @@
+// The factories of every component type, filled by the one explicit list in src/cli/components.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "config/registry.h"
+#include "config/settings.h"
+#include "core/component.h"
+#include "core/dead_letters.h"
+#include "core/position_store.h"
+#include "core/sink.h"
+#include "core/source.h"
+#include "core/transform.h"
+
+namespace tidemark {
+
+template <class Interface>
+using Make =
+    std::function<Result<std::unique_ptr<Interface>>(const config::Settings&, const ComponentContext&)>;
+
+// A sink type comes in up to three forms; at least one of the first two is there.
+struct SinkFactories {
+  Make<TransactionalSink> transactional;  // rows and position in one transaction; used with one lane
+  Make<Sink> plain;                       // one instance a lane, with a position store beside it
+  Make<PositionStore>
+      own_positions;  // a store in the sink's own database, for lanes > 1 without [pipeline.position]
+  int lanes_max = 1;
+  // Whether these settings keep each collection, each database, apart, so that a wider source is safe. Absent
+  // = yes.
+  std::function<bool(const config::Settings&)> is_per_collection;
+  std::function<bool(const config::Settings&)> is_per_database;
+  // True when these settings keep only the current state of each document: every update needs its full
+  // document.
+  std::function<bool(const config::Settings&)> needs_full_documents;
+};
+
+struct Components {
+  config::Registry<Make<Source>> sources;
+  config::Registry<Make<Transform>> transforms;
+  config::Registry<SinkFactories> sinks;
+  config::Registry<Make<PositionStore>> positions;
+  config::Registry<Make<DeadLetterStore>> dead_letters;
+};
+
+}  // namespace tidemark
