@@ -1,0 +1,65 @@
+# The front door. Every target installs what it needs first; `make help` lists them.
+
+PRESETS := release asan-ubsan tsan
+BIN := build/release/bin
+CPP_FILES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c')
+FUZZ_SECONDS ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build build-all run test check check-format check-tidy check-compilers check-docs bench fuzz fmt docs clean
+
+help: ## list the targets
+	@sed -n -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
+
+deps: ## install what is missing from Debian and npm
+	@tools/deps
+
+build: deps ## build the programs into build/release/bin/
+	@tools/build release tidemark tidemark-sandbox
+
+run: build ## the demo: a replica set, faults, a relay that is killed, and an audit at the end
+	@$(BIN)/tidemark demo $(DEMO_ARGS)
+
+build-all: deps
+	@for preset in $(PRESETS); do tools/build $$preset || exit; done
+
+test: build-all ## every test, then the suite under ASan+UBSan and under TSan, then each fuzzer for a few seconds
+	@tools/run-tests --fuzz-seconds $(FUZZ_SECONDS) $(PRESETS:%=build/%)
+
+check: check-format check-tidy check-compilers check-docs ## format, house rules, both compilers without a warning, generated docs
+	@echo "check: all green"
+
+check-format: deps
+	@clang-format-16 --dry-run -Werror $(CPP_FILES)
+	@echo "check: format ok"
+
+check-tidy: deps
+	@tools/tidy
+	@echo "check: tidy ok"
+
+# g++ builds release; clang builds asan-ubsan with -Wthread-safety. Both with -Wall -Wextra -Werror, and `make test` uses both.
+check-compilers: deps
+	@tools/build release
+	@tools/build asan-ubsan
+
+check-docs: build
+	@$(BIN)/tidemark reference --out docs/reference --check
+	@echo "check: docs/reference is up to date"
+
+bench: deps ## the numbers, with peers in the same run (a table, and JSON in build/bench.json)
+	@tools/build release
+	@bench/run $(BENCH_ARGS)
+
+fuzz: deps ## each fuzzer for FUZZ_SECONDS
+	@tools/build asan-ubsan
+	@tools/fuzz --seconds $(FUZZ_SECONDS)
+
+fmt: deps ## format every C++ file
+	@clang-format-16 -i $(CPP_FILES)
+
+docs: build ## write docs/reference/ from the configuration specs
+	@mkdir -p docs/reference
+	@$(BIN)/tidemark reference --out docs/reference
+
+clean: ## remove everything that was built
+	@rm -rf build

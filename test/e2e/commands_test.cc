@@ -1,0 +1,153 @@
+// The commands as scripts see them: exit codes, and the shape of --json, which is a stable contract.
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+#include "e2e/relay.h"
+
+namespace tidemark::e2e {
+namespace {
+
+using testing::Finished;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+class Commands : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    use(SinkKind::kSqlite, Mode::kCurrent);
+    write_config();
+  }
+
+  Finished position(const std::string& action, std::vector<std::string> further = {}) {
+    std::vector<std::string> args = {"position", action, config_, "orders"};
+    args.insert(args.end(), further.begin(), further.end());
+    return tidemark(args);
+  }
+  nlohmann::json shown() {
+    const Finished finished = position("show", {"--json"});
+    const auto parsed = nlohmann::json::parse(finished.output, nullptr, false);
+    EXPECT_FALSE(parsed.is_discarded()) << describe(finished);
+    return parsed;
+  }
+  static std::vector<std::string> keys(const nlohmann::json& object) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : object.items()) names.push_back(name);
+    return names;
+  }
+};
+
+TEST_F(Commands, APositionIsShownMadeMovedAndForgotten) {
+  EXPECT_THAT(position("show"), ExitsWith(78));
+  EXPECT_TRUE(shown()["position"].is_null());
+
+  EXPECT_THAT(position("init"), ExitsWith(64)) << "where from is the operator's to say";
+  EXPECT_THAT(position("init", {"--from", "yesterday"}), ExitsWith(64));
+  EXPECT_THAT(position("init", {"--from", "now"}), ExitsWith(0));
+  const auto first = shown();
+  EXPECT_EQ(first["pipeline"], "orders");
+  EXPECT_THAT(keys(first["position"]),
+              IsSupersetOf({"token", "time", "saved_at", "deployment", "fingerprint", "epoch"}));
+  EXPECT_THAT(position("init", {"--from", "now"}), ExitsWith(78)) << "init replaces nothing";
+  EXPECT_EQ(shown()["position"]["token"], first["position"]["token"]);
+
+  insert(R"({"_id": 1})");
+  EXPECT_THAT(position("set", {"--from", "now"}), ExitsWith(64)) << "without --yes nothing moves";
+  EXPECT_THAT(position("set", {"--from", "now", "--yes"}), ExitsWith(0));
+  const std::string second = shown()["position"]["token"];
+  EXPECT_GT(second, first["position"]["token"].get<std::string>());
+  EXPECT_THAT(position("set", {"--from", "token:" + first["position"]["token"].get<std::string>(), "--yes"}),
+              ExitsWith(0));
+  EXPECT_EQ(shown()["position"]["token"], first["position"]["token"]);
+
+  EXPECT_THAT(position("reset"), ExitsWith(64)) << "without --yes nothing is forgotten";
+  EXPECT_THAT(position("reset", {"--yes"}), ExitsWith(0));
+  EXPECT_TRUE(shown()["position"].is_null());
+  EXPECT_THAT(tidemark({"run", config_}), ExitsWith(78));
+}
+
+TEST_F(Commands, EveryStartIsWhereItSays) {
+  insert(R"({"_id": "early"})");
+  ASSERT_THAT(position("init", {"--from", "earliest"}), ExitsWith(0));
+  run_until_equal();
+  expect_equal_ends();
+  ASSERT_THAT(position("reset", {"--yes"}), ExitsWith(0));
+  EXPECT_THAT(position("init", {"--from", "time:2001-01-01T00:00:00Z"}), ::testing::Not(ExitsWith(0)))
+      << "the oplog doesn't reach back so far, and nothing else is taken in its place";
+  EXPECT_THAT(position("init", {"--from", "token:zz"}), ::testing::Not(ExitsWith(0)));
+  EXPECT_TRUE(shown()["position"].is_null());
+}
+
+TEST_F(Commands, AnUnknownPipelineIsRefusedWithTheNamesThereAre) {
+  const Finished finished = tidemark({"position", "show", config_, "ordres"});
+  EXPECT_THAT(finished, ExitsWith(64));
+  EXPECT_THAT(finished.error_output, HasSubstr("orders"));
+  EXPECT_THAT(tidemark({"run", config_, "--only", "ordres"}), ExitsWith(64));
+}
+
+TEST_F(Commands, StatusIsAStableContract) {
+  init_position();
+  insert(R"({"_id": 1})");
+  run_until_equal();
+  const Finished finished = tidemark({"status", config_, "--json"});
+  EXPECT_THAT(finished, ExitsWith(0));
+  const auto status = nlohmann::json::parse(finished.output, nullptr, false);
+  ASSERT_FALSE(status.is_discarded()) << describe(finished);
+  EXPECT_EQ(status["file"], config_);
+  ASSERT_EQ(status["pipelines"].size(), 1u);
+  const auto& pipeline = status["pipelines"][0];
+  EXPECT_THAT(keys(pipeline), IsSupersetOf({"pipeline", "source", "position_store", "gaps_recorded",
+                                            "position", "server", "deployment", "lag_seconds",
+                                            "oplog_window_left_seconds", "oplog_window_seconds"}));
+  EXPECT_THAT(keys(pipeline["position"]), IsSupersetOf({"token", "time", "saved_at", "age_seconds",
+                                                        "deployment", "epoch", "fits_configuration"}));
+  EXPECT_EQ(pipeline["pipeline"], "orders");
+  EXPECT_GE(pipeline["lag_seconds"].get<int>(), 0);
+  EXPECT_LT(pipeline["lag_seconds"].get<int>(), 60);
+  EXPECT_GE(pipeline["oplog_window_left_seconds"].get<int>(), 0);
+  EXPECT_TRUE(pipeline["position"]["fits_configuration"].get<bool>());
+
+  const Finished human = tidemark({"status", config_});
+  EXPECT_THAT(human, ExitsWith(0));
+  for (const char* expected : {"orders", "lag", "oplog window left"})
+    EXPECT_THAT(human.output, HasSubstr(expected));
+}
+
+TEST_F(Commands, CheckReachesTheServersOnlyWhenAsked) {
+  EXPECT_THAT(tidemark({"check", config_}), ExitsWith(0));
+  const Finished connected = tidemark({"check", config_, "--connect"});
+  EXPECT_THAT(connected, ExitsWith(0));
+  EXPECT_THAT(connected.output, HasSubstr("replica set"));
+  EXPECT_EQ(destination_->position(), "") << "check changes nothing";
+}
+
+TEST_F(Commands, AQuietStreamStillMovesItsPosition) {
+  init_position();
+  const auto relay = start_relay(config_);
+  const std::string before = destination_->position();
+  // Nothing is written to the collection; others write, or the deployment's own no-ops do.
+  ASSERT_TRUE(client_->insert(setup_.database, "another", R"({"_id": 1})"));
+  EXPECT_TRUE(testing::eventually([&] { return destination_->position() != before; }))
+      << relay->error_output();
+  EXPECT_TRUE(destination_->documents().empty());
+}
+
+// Needs no server: every example is a file that `check` takes.
+TEST(Examples, EveryOneIsWellFormed) {
+  const std::filesystem::path folder = std::filesystem::path(TIDEMARK_SOURCE_DIR) / "examples";
+  int examples = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".toml") continue;
+    ++examples;
+    const Finished finished = tidemark({"check", entry.path().string()},
+                                       {{"TIDEMARK_MONGODB_URI", "mongodb://127.0.0.1:1/?replicaSet=rs0"},
+                                        {"TIDEMARK_POSTGRES_URI", "postgresql://127.0.0.1:1/shop"}});
+    EXPECT_THAT(finished, ExitsWith(0)) << entry.path();
+  }
+  EXPECT_GT(examples, 0) << "there are no examples in " << folder;
+}
+
+}  // namespace
+}  // namespace tidemark::e2e
