@@ -2,7 +2,7 @@
 
 PRESETS := release asan-ubsan tsan
 BIN := build/release/bin
-CPP_FILES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h' '*.c')
+CPP_FILES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h'))
 FUZZ_SECONDS ?= 10
 
 .DEFAULT_GOAL := help

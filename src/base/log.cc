@@ -35,7 +35,8 @@ void redact_parameter(std::string& text, std::string_view key) {
 }  // namespace
 
 void init_log(LogLevel level) {
-  auto logger = spdlog::stderr_color_mt("tidemark");
+  auto logger =
+      std::make_shared<spdlog::logger>("tidemark", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc);
   logger->set_level(to_spdlog(level));
   logger->flush_on(spdlog::level::info);

@@ -13,7 +13,7 @@ namespace tidemark {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
-// Call once, from main, before any thread starts. Logs go to standard error.
+// Logs go to standard error from then on. REQUIRES that no other thread logs yet; may be called again.
 void init_log(LogLevel level);
 
 // `uri` with any password, and any query value that is a secret, replaced by ***.

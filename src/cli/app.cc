@@ -39,13 +39,12 @@ std::optional<config::File> load(App& app, const std::string& path) {
   return std::move(outcome.file);
 }
 
-void start_log(const config::File& file) {
+void start_log(LogLevel level) {
   static constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::kDebug},
                                                                       {"info", LogLevel::kInfo},
                                                                       {"warn", LogLevel::kWarn},
                                                                       {"error", LogLevel::kError},
                                                                       {"off", LogLevel::kOff}};
-  LogLevel level = file.log_level;
   const char* wanted = std::getenv("TIDEMARK_LOG");
   for (const auto& [name, value] : kLevels)
     if (wanted != nullptr && name == wanted) level = value;

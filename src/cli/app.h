@@ -29,9 +29,8 @@ struct App {
   ComponentContext context() { return {.pipeline = {}, .clock = &clock, .files = &files}; }
 };
 
-// Starts the log at the level the file asks for (TIDEMARK_LOG=debug|info|warn|error|off overrides it). Once a
-// process.
-void start_log(const config::File& file);
+// Sends the log to standard error at this level, or the one that TIDEMARK_LOG=debug|info|warn|error|off names.
+void start_log(LogLevel level);
 
 // Reads and checks a configuration file; every finding goes to standard error. Empty when there is an error:
 // the command then ends with kConfig.

@@ -131,6 +131,8 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
     return run_demo(demo);
   }
   SignalWaiter signals({SIGINT, SIGTERM});
+  // Standard output belongs to what a command answers; `run` sets the level that its file asks for.
+  start_log(LogLevel::kWarn);
   App app(signals);
   app.allocations = allocations;
   return chosen(app);

@@ -139,7 +139,7 @@ void supervise(App& app, const std::vector<std::unique_ptr<PipelineRunner>>& run
 int run_command(App& app, const RunOptions& options) {
   auto file = load(app, options.file);
   if (!file) return kConfig;
-  start_log(*file);
+  start_log(file->log_level);
   if (!options.only.empty() && find_pipeline(*file, options.only) == nullptr) return kUsage;
 
   SeededRandom random(random_seed());

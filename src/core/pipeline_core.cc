@@ -106,7 +106,7 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
                              "restore the configuration, or accept a new start: tidemark position set"},
                        now);
   }
-  if (!stored->deployment.empty() && !deployment_.empty() && stored->deployment != deployment_) {
+  if (!same_deployment(stored->deployment, deployment_)) {
     return begin_drain(
         Error{React::kConfig,
               "the stored position belongs to deployment " + stored->deployment + ", but the source is " +

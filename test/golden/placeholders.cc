@@ -12,7 +12,10 @@ namespace {
 std::string text_of(const bson::Element& element) {
   std::string out;
   bson::append_json_value(element, bson::JsonMode::kCanonical, out);
-  if (out.size() > 200) out = out.substr(0, 200) + "...";
+  if (out.size() > 200) {
+    out.resize(200);
+    out += "...";
+  }
   return out;
 }
 

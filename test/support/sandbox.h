@@ -25,7 +25,8 @@ class ReplicaSet {
     bool sandbox_only = false;                   // the test needs faults that only the sandbox has
   };
 
-  // Empty, with the reason, when the run asks for a server that this test can't use: GTEST_SKIP() << reason.
+  // kConfig when the run asks for a server that this test can't use: GTEST_SKIP() with the reason. Any other error is a
+  // failure of the test: a sandbox that doesn't start must not look like a skip.
   static Result<std::unique_ptr<ReplicaSet>> start(Options options);
   static Result<std::unique_ptr<ReplicaSet>> start() { return start(Options{}); }
   ~ReplicaSet();

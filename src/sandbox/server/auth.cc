@@ -4,7 +4,9 @@
 namespace tidemark::sandbox {
 namespace {
 
-constexpr std::string_view kSalt = "tidemark-sandbox";  // a constant: this guards nothing but tests
+// A constant, because this guards nothing but tests; 28 bytes, because libmongoc takes no other length with SHA-256.
+constexpr std::string_view kSalt = "tidemark-sandbox-salt-of-28b";
+static_assert(kSalt.size() == 28);
 
 tl::unexpected<CommandError> refused() {
   return command_error(kAuthenticationFailed, "Authentication failed.");

@@ -241,8 +241,8 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
       return tl::unexpected(failure_of(error, {}));
     }
     const bson_t request = command.raw();
-    ok = mongoc_client_command_with_opts(slot_->client, database.c_str(), &request, nullptr, &options,
-                                         reply->fill(), &error);
+    ok = mongoc_client_command_with_opts(slot_->client, database.c_str(), &request, preference.get(),
+                                         &options, reply->fill(), &error);
     bson_destroy(&options);
   }
   slot_->busy_with.store(0, std::memory_order_relaxed);
