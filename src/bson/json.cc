@@ -14,7 +14,6 @@ constexpr int kDepthMax = 1000;
 void append_value(const bson_iter_t& iter, JsonMode mode, int depth, std::string& out);
 
 // --- strings
-// -------------------------------------------------------------------------------------------------------
 
 // The length of the well-formed UTF-8 sequence at `text`, or 0 (RFC 3629: no overlong forms, no surrogates,
 // nothing above U+10FFFF). REQUIRES a first byte of 0x80 or more.
@@ -115,7 +114,6 @@ void append_string(const char* text, size_t size, std::string& out) {
 }
 
 // --- numbers, dates, bytes
-// -----------------------------------------------------------------------------------------
 
 template <class Number>
 void append_number(Number value, std::string& out) {
@@ -252,7 +250,6 @@ void append_pointer(const bson_iter_t& iter, std::string& out) {
 }
 
 // --- containers
-// ----------------------------------------------------------------------------------------------------
 
 void append_members(const uint8_t* data, uint32_t size, bool array, JsonMode mode, int depth,
                     std::string& out) {

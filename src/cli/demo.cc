@@ -215,8 +215,8 @@ std::string Demo::survived_text() const {
   for (size_t kind = 0; kind < kFaultKinds; ++kind) {
     survived += ledger.survived_counts()[kind];
     inflicted += ledger.inflicted_counts()[kind];
-    text += fmt::format("{}{} {}", kind > 0 ? ", " : "", ledger.survived_counts()[kind],
-                        to_string(static_cast<FaultKind>(kind)));
+    text += fmt::format("{}{} {}", kind > 0 ? ", " : "", plural(static_cast<FaultKind>(kind)),
+                        ledger.survived_counts()[kind]);
   }
   return fmt::format("{} of {}: {}", survived, inflicted, text);
 }

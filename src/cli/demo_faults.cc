@@ -201,7 +201,7 @@ Status DemoFaults::close_connection() {
   mode.append("times", int32_t{1});
   command.append("configureFailPoint", "failCommand").append("mode", mode.view()).append("data", data.view());
   TIDEMARK_TRY(server_.command("admin", command.view(), DemoServer::Member::kPrimary));
-  record(FaultKind::kClosedConnection, strike_, "instead of a getMore's reply");
+  record(FaultKind::kClosedConnection, strike_, "in place of an answer");
   return {};
 }
 

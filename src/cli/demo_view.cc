@@ -186,7 +186,7 @@ void add_faults(Frame& frame, const DemoSnapshot& snapshot) {
     Line line = frame.line();
     for (size_t k = i; k < std::min(i + 2, kFaultKinds); ++k) {
       line.pad_to(k == i ? 4 : kLeft).add(fmt::format("{:>3}  ", snapshot.survived[k]), Style::kBold);
-      line.add(to_string(static_cast<FaultKind>(k)));
+      line.add(plural(static_cast<FaultKind>(k)));
     }
     frame.add(line);
   }
@@ -220,6 +220,22 @@ std::string_view to_string(FaultKind kind) {
       return "connection closed";
     case FaultKind::kRelayKilled:
       return "kill -9 of the relay";
+  }
+  return "unknown";
+}
+
+std::string_view plural(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kElection:
+      return "elections";
+    case FaultKind::kPrimaryKilled:
+      return "primary kills";
+    case FaultKind::kDeadCursors:
+      return "cursor kills";
+    case FaultKind::kClosedConnection:
+      return "closed connections";
+    case FaultKind::kRelayKilled:
+      return "relay kills (kill -9)";
   }
   return "unknown";
 }

@@ -13,7 +13,8 @@ namespace tidemark::cli {
 
 enum class FaultKind : uint8_t { kElection, kPrimaryKilled, kDeadCursors, kClosedConnection, kRelayKilled };
 constexpr size_t kFaultKinds = 5;
-std::string_view to_string(FaultKind kind);
+std::string_view to_string(FaultKind kind);  // "election"
+std::string_view plural(FaultKind kind);     // "elections"
 
 // One fault as it happened.
 struct FaultRecord {

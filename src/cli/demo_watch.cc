@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kLook = milliseconds(100);
+constexpr auto kLook = milliseconds(50);
 constexpr auto kRateWindow = seconds(2);
 constexpr size_t kSecondsShown = 120;
 constexpr size_t kIdsShown = 10;
@@ -85,14 +85,15 @@ DemoWatch::DemoWatch(DemoServer server, std::string database_path, DemoWriter& w
       writer_(writer),
       faults_(faults),
       clock_(clock),
-      thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
+      source_thread_([this](std::stop_token stop) { run(std::move(stop), &DemoWatch::look_at_source); }),
+      destination_thread_(
+          [this](std::stop_token stop) { run(std::move(stop), &DemoWatch::look_at_destination); }) {}
 
 DemoWatch::~DemoWatch() = default;
 
-void DemoWatch::run(std::stop_token stop) {
+void DemoWatch::run(std::stop_token stop, void (DemoWatch::*look)()) {
   do {
-    look_at_destination();
-    look_at_source();
+    (this->*look)();
   } while (clock_.sleep_until(clock_.now() + kLook, stop));
 }
 

@@ -1,5 +1,5 @@
-// What the demo knows of both ends, from outside the relay: a thread that counts the source, counts the
-// destination and reads the stored position, and the comparison of every document at the end.
+// What the demo knows of both ends, from outside the relay: two threads, one counts the source, the other counts
+// the destination and reads the stored position; and the comparison of every document at the end.
 #pragma once
 
 #include <deque>
@@ -66,7 +66,7 @@ class DemoWatch {
   bool drained() const;
 
  private:
-  void run(std::stop_token stop);
+  void run(std::stop_token stop, void (DemoWatch::*look)());
   void look_at_source();
   void look_at_destination();
 
@@ -83,7 +83,9 @@ class DemoWatch {
   bson::Timestamp position_time_ GUARDED_BY(mutex_);
   std::optional<WallMs> position_saved_at_ GUARDED_BY(mutex_);
   RateMeter rate_ GUARDED_BY(mutex_);
-  std::jthread thread_;
+  // One each: an election keeps the source from answering, and must not hide what the destination does meanwhile.
+  std::jthread source_thread_;
+  std::jthread destination_thread_;
 };
 
 // Compares every document at both ends; nothing may be written meanwhile.

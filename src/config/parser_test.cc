@@ -85,7 +85,7 @@ TEST_F(ParserTest, ReadsAPipelineWithItsDefaults) {
   EXPECT_EQ(pipeline.frame.integer("lanes"), 1);
   EXPECT_EQ(pipeline.frame.integer("batch_events_max"), 1000);
   EXPECT_EQ(pipeline.frame.bytes("batch_bytes_max"), 4 << 20);
-  EXPECT_EQ(pipeline.frame.bytes("in_flight_bytes_max"), 16 << 20);
+  EXPECT_EQ(pipeline.frame.bytes("in_flight_bytes_max"), 8 << 20);
   EXPECT_EQ(pipeline.frame.duration("idle_save"), 10'000ms);
   EXPECT_EQ(pipeline.frame.duration("retry_initial"), 1000ms);
   EXPECT_EQ(pipeline.frame.duration("retry_max"), 30'000ms);

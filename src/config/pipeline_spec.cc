@@ -56,7 +56,7 @@ ComponentSpec make_pipeline_spec() {
       integer("batch_events_max", "1000", 100'000, "The most events of one write."),
       bytes("batch_bytes_max", "4MiB", 256 * kMiB,
             "The most bytes of one write; a single larger event goes alone."),
-      bytes("in_flight_bytes_max", "16MiB", 4096 * kMiB,
+      bytes("in_flight_bytes_max", "8MiB", 4096 * kMiB,
             "Reading pauses while this much was read and is not yet durable. It bounds the memory of a "
             "pipeline whose "
             "sink is slower than its source."),

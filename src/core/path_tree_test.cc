@@ -67,7 +67,7 @@ TEST(PathTree, RefusesPathsThatAreNoneOrOverlap) {
   EXPECT_TRUE(PathTree::make({"a.b", "a.c", "ab"}).has_value());
 }
 
-// --- a property: what a path names goes, all the rest stays, whatever the document ---------------------------------
+// --- a property: what a path names goes, all the rest stays, whatever the document
 
 struct Growing {
   std::vector<std::string> paths;

@@ -55,7 +55,6 @@ void PipelineCore::step(Input input, Mono now, std::vector<Action>& actions) {
 }
 
 // --- inputs
-// -------------------------------------------------------------------------------------------------------
 
 void PipelineCore::on(Started, Mono now) { last_save_ = now; }
 void PipelineCore::on(Tick, Mono) {}
@@ -226,7 +225,6 @@ void PipelineCore::on(DeadLetterDone input, Mono now) {
 }
 
 // --- what becomes possible
-// ------------------------------------------------------------------------------------------
 
 void PipelineCore::pump(Mono now) {
   if (!draining_) {
@@ -400,7 +398,6 @@ std::optional<Mono> PipelineCore::next_tick() const {
 }
 
 // --- faults and the end
-// -------------------------------------------------------------------------------------------------
 
 bool PipelineCore::ends_pipeline(const Error& error, Mono now) {
   if (error.react == React::kRetry || (error.react == React::kCancelled && !draining_)) return false;

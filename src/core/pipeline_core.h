@@ -63,7 +63,6 @@ struct WriteJob {
 };
 
 // --- what goes in
-// ---------------------------------------------------------------------------------------------
 struct Started {};
 struct Identified {
   Result<SourceHealth> result;
@@ -99,7 +98,6 @@ using Input = std::variant<Started, Identified, SinkOpened, PositionAcquired, So
                            WriteDone, SaveDone, DeadLetterDone, SourceReady, Tick, StopRequested>;
 
 // --- what comes out: each is answered by exactly one input of the same name
-// ---------------------------------------
 struct IdentifySource {};
 struct OpenSink {
   int lane;

@@ -51,7 +51,6 @@ class World {
 
  private:
   // --- the process: restarted after a crash with nothing but the stored position
-  // -------------------------------
   void restart() {
     PipelineLimits limits;
     limits.lanes = options_.lanes;
@@ -111,7 +110,6 @@ class World {
   static Error retry() { return Error{React::kRetry, "injected"}; }
 
   // --- answers
-  // ----------------------------------------------------------------------------------------------------
   void answer(IdentifySource) {
     if (fails(4)) return give(Identified{fail(retry())});
     give(Identified{SourceHealth{}});
@@ -189,7 +187,6 @@ class World {
   }
 
   // --- the sink and the invariants
-  // ----------------------------------------------------------------------------------
   void commit(const WriteJob& job, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       const int index = std::stoi(std::string(job.events[i].id)) - 100000;

@@ -20,7 +20,6 @@ std::string describe(const Event& event) {
 }  // namespace
 
 // --- TablePattern
-// --------------------------------------------------------------------------------------------------
 
 Result<TablePattern> TablePattern::parse(std::string_view text, Schema schema) {
   TablePattern pattern;
@@ -85,7 +84,6 @@ void TablePattern::expand(const Namespace& ns, TableName& out) const {
 }
 
 // --- RowPlan
-// -------------------------------------------------------------------------------------------------------
 
 void RowPlan::clear() {
   table_count_ = 0;
@@ -260,7 +258,6 @@ void RowPlan::finish() {
 }
 
 // --- texts of the columns
-// ------------------------------------------------------------------------------------------
 
 bool append_row_id(const Event& event, std::string& out) {
   const auto id = event.key.find("_id");

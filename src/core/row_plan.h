@@ -165,7 +165,6 @@ class RowPlan {
 };
 
 // --- texts of the columns
-// ------------------------------------------------------------------------------------------
 
 // Canonical Extended JSON of the document key's `_id`; false when there is none (events of a whole
 // collection).

@@ -37,7 +37,7 @@ class Demo : public ::testing::Test {
 };
 
 TEST_F(Demo, SurvivesItsFaultsAndFindsBothEndsEqual) {
-  const Finished finished = testing::run(args({"--for", "8s", "--seed", "3"}), options(), seconds(90));
+  const Finished finished = testing::run(args({"--for", "6s", "--seed", "3"}), options(), seconds(90));
   EXPECT_THAT(finished, ExitsWith(0));
   EXPECT_THAT(finished.output,
               AllOf(HasSubstr("seed 3"), ContainsRegex("missing +0"), ContainsRegex("extra +0"),
@@ -54,6 +54,26 @@ TEST_F(Demo, ASignalEndsItEarlyWithTheAudit) {
   EXPECT_EQ(status->code, 0) << demo.output() << demo.error_output();
   EXPECT_THAT(demo.output(), ContainsRegex("missing +0"));
   expect_nothing_left();
+}
+
+TEST_F(Demo, KilledItLeavesNoProcessBehind) {
+  Process demo(args({"--for", "10m", "--no-faults", "--keep", folder_.file("kept")}), options());
+  ASSERT_TRUE(demo.read_until("written").has_value()) << demo.error_output();
+  const std::string config = folder_.read("kept/demo.toml");
+  const size_t from = config.find("mongodb://");
+  ASSERT_NE(from, std::string::npos) << config;
+  const std::string uri =
+      config.substr(from, config.find('"', from) - from) + "&serverSelectionTimeoutMS=200";
+  ASSERT_TRUE(testing::Mongo(uri).run("admin", R"({"ping": 1})"));
+  demo.kill_now();
+  EXPECT_TRUE(testing::eventually([&] {
+    return !testing::Mongo(uri).run("admin", R"({"ping": 1})").has_value();
+  })) << "the sandbox outlives the demo";
+  // The lock of the relay's position is free once the relay is gone.
+  EXPECT_TRUE(testing::eventually([&] {
+    const Finished reset = tidemark({"position", "reset", folder_.file("kept/demo.toml"), "quakes", "--yes"});
+    return reset.status && reset.status->code == 0;
+  })) << "the relay outlives the demo";
 }
 
 TEST_F(Demo, WithoutItsDataItSaysHowToGetIt) {

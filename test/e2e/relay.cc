@@ -160,7 +160,12 @@ void EndToEnd::expect_same_events(const std::vector<std::string>& reference) {
 }
 
 void EndToEnd::run_until_equal() {
-  run_until([this] { return equal_ends(); });
+  const auto relay = run_until([this] { return equal_ends(); });
+  if (!relay->running()) return;
+  relay->signal(SIGTERM);
+  const auto status = relay->wait();
+  ASSERT_TRUE(status.has_value()) << "the relay did not stop";
+  EXPECT_EQ(status->code, 0) << relay->error_output();
 }
 
 void EndToEnd::run_until_delivered(const std::vector<std::string>& reference) {
@@ -170,20 +175,19 @@ void EndToEnd::run_until_delivered(const std::vector<std::string>& reference) {
   });
 }
 
-void EndToEnd::run_until(const std::function<bool()>& done) {
-  const auto relay = start_relay(config_);
-  const bool equal = testing::eventually([&] { return !relay->running() || done(); });
+std::unique_ptr<Process> EndToEnd::run_until(const std::function<bool()>& done) {
+  auto relay = start_relay(config_);
+  const bool there = testing::eventually([&] { return !relay->running() || done(); });
   if (!relay->running()) {
     ADD_FAILURE() << "the relay ended: " << relay->error_output();
-    return;
+  } else if (!there) {
+    ADD_FAILURE() << "not there in time; the relay says: " << relay->error_output();
   }
-  if (!equal) ADD_FAILURE() << "not there in time; the relay says: " << relay->error_output();
-  relay->signal(SIGTERM);
-  const auto status = relay->wait();
-  ASSERT_TRUE(status.has_value()) << "the relay did not stop";
-  EXPECT_EQ(status->code, 0) << relay->error_output();
+  return relay;
 }
 
 }  // namespace tidemark::e2e
 
-void tidemark::testing::PrintTo(const Finished& finished, std::ostream* out) { *out << e2e::describe(finished); }
+void tidemark::testing::PrintTo(const Finished& finished, std::ostream* out) {
+  *out << e2e::describe(finished);
+}

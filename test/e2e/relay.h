@@ -74,7 +74,7 @@ class EndToEnd : public ::testing::Test {
 
   // Runs the relay until the destination holds what the source holds, and ends it in order.
   void run_until_equal();
-  // The same in mode log: until every event of the reference arrived.
+  // In mode log: until every event of the reference arrived; then kills it.
   void run_until_delivered(const std::vector<std::string>& reference);
   // Both ends, document by document.
   void expect_equal_ends();
@@ -91,7 +91,7 @@ class EndToEnd : public ::testing::Test {
   bool failing_ = false;
 
  private:
-  void run_until(const std::function<bool()>& done);
+  std::unique_ptr<testing::Process> run_until(const std::function<bool()>& done);
   std::map<std::string, std::string> source_documents();
 };
 

@@ -126,7 +126,7 @@ ReferenceStream::ReferenceStream(const std::string& uri, const std::string& data
     : impl_(std::make_unique<Impl>(uri)) {
   auto* client = static_cast<mongoc_client_t*>(impl_->client.raw());
   impl_->collection = mongoc_client_get_collection(client, database.c_str(), collection.c_str());
-  const bson::Document options = testing::json(R"({"maxAwaitTimeMS": 1000})");
+  const bson::Document options = testing::json(R"({"maxAwaitTimeMS": 50})");
   const bson::Document nothing = testing::json(R"({"pipeline": []})");
   const bson_t raw_options = options.view().raw();
   const bson_t raw_pipeline = nothing.view().raw();
@@ -143,7 +143,7 @@ std::vector<std::string> ReferenceStream::tokens_to_the_end() {
   const bson_t* event = nullptr;
   bson_error_t error;
   const bson_t* reply = nullptr;
-  for (int empty = 0; empty < 20;) {
+  for (int empty = 0; empty < 200;) {
     if (!mongoc_change_stream_next(impl_->stream, &event)) {
       if (mongoc_change_stream_error_document(impl_->stream, &error, &reply))
         throw std::runtime_error(std::string("reference stream: ") + error.message);

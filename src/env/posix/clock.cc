@@ -9,7 +9,8 @@ namespace tidemark {
 Mono PosixClock::now() const { return std::chrono::steady_clock::now(); }
 
 WallMs PosixClock::wall_ms() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 

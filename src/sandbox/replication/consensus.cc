@@ -185,12 +185,14 @@ void Consensus::promote(int member) {
 }
 
 void Consensus::demote(int member) {
+  members_[member]->topology.publish(false, -1, peers_[member].term);
   {
     ExclusiveLock lock(members_[member]->mutex);
     members_[member]->primary = false;
     members_[member]->stepping_down = false;
   }
   peers_[member].primary = false;
+  peers_[member].stepping_down = false;
   if (on_demote_) on_demote_(member);
   progress_.notify_all();
 }
@@ -208,9 +210,10 @@ void Consensus::publish() {
   for (int i = 0; i < size(); i++) {
     const Peer& peer = peers_[i];
     if (peer.paused) continue;  // it learns when it wakes
-    int known = peer.primary ? i : -1;
-    if (known < 0 && primary >= 0 && linked(i, primary)) known = primary;
-    members_[i]->topology.publish(peer.primary, known, peer.term);
+    const bool writable = peer.primary && !peer.stepping_down;
+    int known = writable ? i : -1;
+    if (known < 0 && primary >= 0 && primary != i && linked(i, primary)) known = primary;
+    members_[i]->topology.publish(writable, known, peer.term);
   }
 }
 
@@ -286,19 +289,31 @@ Reply<void> Consensus::step_down(int member, std::chrono::milliseconds period,
   MutexLock lock(mutex_);
   if (!peers_[member].primary) return command_error(kNotWritablePrimary, "not primary so can't step down");
   Member& self = *members_[member];
+  peers_[member].stepping_down = true;
+  publish();
   {
     ExclusiveLock data(self.mutex);
     self.stepping_down = true;
   }
   const OpTime newest = self.oplog.newest();
-  const Mono begun = clock_.now();
-  const bool caught_up = progress_.wait_for(mutex_, stop, catch_up, [&]() REQUIRES(mutex_) {
-    return !peers_[member].primary || someone_caught_up(member, newest, begun);
-  });
+  const Mono end = clock_.now() + catch_up;
+  bool caught_up = false;
+  // In steps: a member that may take over again after its own step-down tells nobody.
+  for (Mono now = clock_.now(); !caught_up && peers_[member].primary && !stop.stop_requested() && now < end;
+       now = clock_.now()) {
+    const auto step = std::min<Mono::duration>(end - now, kLookAgain);
+    caught_up = progress_.wait_for(mutex_, stop, step, [&]() REQUIRES(mutex_) {
+      return !peers_[member].primary || someone_caught_up(member, newest, clock_.now());
+    });
+  }
   if (!peers_[member].primary) return {};
   if (!caught_up && !force) {
-    ExclusiveLock data(self.mutex);
-    self.stepping_down = false;
+    {
+      ExclusiveLock data(self.mutex);
+      self.stepping_down = false;
+    }
+    peers_[member].stepping_down = false;
+    publish();
     return command_error(
         262,
         "No electable secondaries caught up in time. Please use the replSetStepDown command with "

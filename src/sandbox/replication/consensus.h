@@ -92,6 +92,7 @@ class Consensus {
     bool partitioned = false;
     bool replicating = true;
     bool primary = false;
+    bool stepping_down = false;  // still primary, but it takes no more writes
     int64_t term = 0;
     OpTime applied;
     OpTime elected;

@@ -191,6 +191,28 @@ TEST_F(Set, DoesntStepDownWhenNobodyCanTakeOver) {
   write(0, 1);
   EXPECT_EQ(consensus->step_down(0, seconds(60), milliseconds(20), false, {}).error().code, 262);
   write(0, 2);  // still writable
+  EXPECT_TRUE(members[0]->topology.get().primary);
+}
+
+TEST_F(Set, StepsDownOnceAMemberMayTakeOverAgain) {
+  write(0, 1);
+  consensus->freeze(1, milliseconds(100));
+  consensus->freeze(2, milliseconds(100));
+  ASSERT_TRUE(consensus->step_down(0, seconds(60), seconds(20), false, {}));
+  EXPECT_NE(consensus->primary().value_or(0), 0);
+}
+
+// A client takes "not primary" for old news unless the member's topology is newer than what it knows.
+TEST_F(Set, TellsThatItStepsDownBeforeItRefusesWrites) {
+  consensus->set_replicating(1, false);
+  consensus->set_replicating(2, false);
+  write(0, 1);
+  const int64_t before = members[0]->topology.get().counter;
+  std::jthread asker([this] { EXPECT_TRUE(consensus->step_down(0, seconds(60), seconds(20), false, {})); });
+  const auto view = members[0]->topology.wait_beyond(before, seconds(20), {});
+  EXPECT_FALSE(view.primary);
+  EXPECT_EQ(view.known_primary, -1);
+  consensus->set_replicating(1, true);
 }
 
 TEST_F(Set, TellsAWaiterThatThePrimaryWasLost) {

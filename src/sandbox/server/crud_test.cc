@@ -120,6 +120,36 @@ TEST_F(Crud, RefusesATransactionThatConflicts) {
   EXPECT_EQ(number(client->ok("t", R"({"find":"a"})"), "cursor.firstBatch.0.n"), 10);
 }
 
+TEST_F(Crud, LetsOnlyOneOfTwoTransactionsWriteADocument) {
+  client->ok("t", R"({"insert":"a","documents":[{"_id":0,"n":0}]})");
+  const auto session = [](const std::string& letter) {
+    return R"("lsid":{"id":{"$binary":"AAAAAAAAAAAAAAAAAAAA)" + letter +
+           R"(Q==","$type":"04"}},"txnNumber":{"$numberLong":"1"},"autocommit":false)";
+  };
+  const std::string update =
+      R"({"update":"a","updates":[{"q":{"_id":0},"u":{"$inc":{"n":1}}}],"startTransaction":true,)";
+  client->ok("t", update + session("B") + "}");
+  auto other = connect(0);
+  const auto refused = other->run("t", update + session("C") + "}");
+  EXPECT_EQ(number(refused, "code"), 112);
+  EXPECT_EQ(text(refused, "errorLabels.0"), "TransientTransactionError");
+  client->ok("t", R"({"update":"a","updates":[{"q":{"_id":0},"u":{"$inc":{"n":1}}}],)" + session("B") + "}");
+  client->ok("admin", R"({"commitTransaction":1,)" + session("B") + "}");
+  EXPECT_EQ(number(client->ok("t", R"({"find":"a"})"), "cursor.firstBatch.0.n"), 2);
+  other->ok("t", update + session("D") + "}");
+}
+
+TEST_F(Crud, RefusesToWriteWhatChangedSinceATransactionReadIt) {
+  client->ok("t", R"({"insert":"a","documents":[{"_id":0,"n":0}]})");
+  const std::string session =
+      R"("lsid":{"id":{"$binary":"AAAAAAAAAAAAAAAAAAAAEQ==","$type":"04"}},"txnNumber":{"$numberLong":"1"},"autocommit":false)";
+  client->ok("t", R"({"find":"a","startTransaction":true,)" + session + "}");
+  connect(0)->ok("t", R"({"update":"a","updates":[{"q":{"_id":0},"u":{"$inc":{"n":10}}}]})");
+  EXPECT_EQ(
+      client->code("t", R"({"update":"a","updates":[{"q":{"_id":0},"u":{"$inc":{"n":1}}}],)" + session + "}"),
+      112);
+}
+
 TEST_F(Crud, AbortsATransaction) {
   const std::string session =
       R"("lsid":{"id":{"$binary":"AAAAAAAAAAAAAAAAAAAAAw==","$type":"04"}},"txnNumber":{"$numberLong":"1"},"autocommit":false)";

@@ -56,6 +56,16 @@ TEST_F(Faults, EndsAWaitingStreamWhenItsCursorIsKilled) {
   EXPECT_EQ(number(client->run("t", get_more(id, 1)), "code"), 43);
 }
 
+TEST_F(Faults, KillsTheCursorOfADatabasesStream) {
+  const auto opened = client->ok("t", R"({"aggregate":1,"pipeline":[{"$changeStream":{}}],"cursor":{}})");
+  EXPECT_EQ(text(opened, "cursor.ns"), "t.$cmd.aggregate");
+  bson::Builder kill;
+  bson::Builder ids;
+  ids.append("0", number(opened, "cursor.id"));
+  kill.append("killCursors", "$cmd.aggregate").append_array("cursors", ids.view());
+  EXPECT_EQ(length(client->run("t", kill.view()), "cursorsKilled"), 1u);
+}
+
 TEST_F(Faults, LeavesConnectionsOpenThroughAStepDown) {
   const int64_t id = open_stream(*client);
   ASSERT_TRUE(connect(1)->ok("admin", R"({"sandbox":"stepDown"})"));

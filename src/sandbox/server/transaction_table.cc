@@ -22,6 +22,13 @@ tl::unexpected<CommandError> no_such_transaction(int64_t number) {
                                                " does not match any in-progress transactions.");
 }
 
+// What a document is known by, whatever its collection's name.
+std::string document_name(const OplogEntry& op) {
+  std::string name(op.uuid.begin(), op.uuid.end());
+  if (const auto id = op.key.view().find("_id")) bson::canonical_key(*id, name);
+  return name;
+}
+
 // True when the document that `op` started from is still the member's.
 bool untouched(const OplogEntry& op, const Catalog& catalog) {
   const Collection* collection = catalog.find(op.db, op.coll);
@@ -70,12 +77,10 @@ Reply<void> Transaction::apply_to(Member& member) {
       if (member.catalog.find(op.db, op.coll) != nullptr) return write_conflict();
       continue;
     }
-    std::string key(op.uuid.begin(), op.uuid.end());
-    if (const auto id = op.key.view().find("_id")) bson::canonical_key(*id, key);
     const bool created_here = std::any_of(ops.begin(), ops.end(), [&op](const OplogEntry& other) {
       return other.kind == OpKind::kCreate && other.uuid == op.uuid;
     });
-    if (seen.insert(std::move(key)).second && !created_here && !untouched(op, member.catalog))
+    if (seen.insert(document_name(op)).second && !created_here && !untouched(op, member.catalog))
       return write_conflict();
   }
   for (size_t i = 0; i < ops.size(); i++) {
@@ -89,7 +94,11 @@ Reply<void> Transaction::apply_to(Member& member) {
 Reply<std::shared_ptr<Transaction>> TransactionTable::begin(bson::View lsid, int64_t txn_number) {
   MutexLock lock(mutex_);
   const Mono now = clock_.now();
-  std::erase_if(open_, [now](const auto& item) { return now - item.second->begun > kLifetimeMax; });
+  std::erase_if(open_, [&](const auto& item) REQUIRES(mutex_) {
+    if (now - item.second->begun <= kLifetimeMax) return false;
+    release(*item.second);
+    return true;
+  });
   auto& slot = open_[key_of(lsid)];
   if (slot && slot->txn_number == txn_number)
     return command_error(117, "Transaction " + std::to_string(txn_number) + " has already been started");
@@ -100,6 +109,7 @@ Reply<std::shared_ptr<Transaction>> TransactionTable::begin(bson::View lsid, int
     open_.erase(key_of(lsid));
     return command_error(kOperationFailed, "too many open transactions");
   }
+  if (slot) release(*slot);
   slot = std::make_shared<Transaction>();
   slot->txn_number = txn_number;
   slot->begun = now;
@@ -117,18 +127,49 @@ bool TransactionTable::erase(bson::View lsid, int64_t txn_number) {
   MutexLock lock(mutex_);
   const auto found = open_.find(key_of(lsid));
   if (found == open_.end() || found->second->txn_number != txn_number) return false;
+  release(*found->second);
   open_.erase(found);
   return true;
 }
 
+Reply<void> TransactionTable::claim(Transaction& transaction,
+                                    std::span<const std::shared_ptr<OplogEntry>> entries,
+                                    const Member& member) {
+  for (const auto& entry : entries) {
+    if (entry->kind == OpKind::kCreate) continue;
+    std::string name = document_name(*entry);
+    {
+      MutexLock lock(mutex_);
+      if (transaction.ended) return no_such_transaction(transaction.txn_number);
+      const auto [slot, is_new] = writers_.try_emplace(std::move(name), &transaction);
+      if (slot->second != &transaction) return write_conflict();
+      if (!is_new) continue;
+    }
+    SharedLock lock(member.mutex);
+    const bool exists = member.catalog.find(entry->uuid) != nullptr;
+    if (exists && !untouched(*entry, member.catalog)) return write_conflict();
+  }
+  return {};
+}
+
+void TransactionTable::release(Transaction& transaction) {
+  transaction.ended = true;
+  std::erase_if(writers_, [&transaction](const auto& item) { return item.second == &transaction; });
+}
+
 void TransactionTable::erase_session(bson::View lsid) {
   MutexLock lock(mutex_);
-  open_.erase(key_of(lsid));
+  const auto found = open_.find(key_of(lsid));
+  if (found == open_.end()) return;
+  release(*found->second);
+  open_.erase(found);
 }
 
 void TransactionTable::clear() {
   MutexLock lock(mutex_);
+  for (const auto& [session, transaction] : open_) transaction->ended = true;
   open_.clear();
+  writers_.clear();
 }
 
 size_t TransactionTable::size() const {

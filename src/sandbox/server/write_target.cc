@@ -12,6 +12,7 @@ Reply<void> write_in_transaction(Invocation& inv, std::string_view collection,
   transaction.touch(inv.member(), inv.db, collection);
   WriteTarget target{transaction.catalog, inv.cluster, inv.lsid, -1, nullptr, true, {}};
   SANDBOX_TRY(body(target));
+  SANDBOX_TRY(inv.node.transactions.claim(transaction, target.entries, inv.member()));
   for (auto& entry : target.entries) {
     transaction.bytes += entry->size_bytes();
     transaction.ops.push_back(std::move(*entry));

@@ -93,7 +93,7 @@ bool is_connection_string(const std::string& uri) {
   return good;
 }
 
-// --- connecting ----------------------------------------------------------------------------------------------------
+// --- connecting
 
 void Connection::ResultDeleter::operator()(pg_result* result) const { PQclear(result); }
 
@@ -167,7 +167,7 @@ Status Connection::set_up_session(std::stop_token stop) {
 
 int Connection::backend_pid() const { return PQbackendPID(handle_); }
 
-// --- waiting -------------------------------------------------------------------------------------------------------
+// --- waiting
 
 // Returns when the socket is ready, and at once when a stop wakes it; the caller looks which.
 Status Connection::wait_for_socket(bool for_write, std::chrono::milliseconds timeout, std::stop_token stop) {
@@ -245,7 +245,7 @@ Error Connection::result_error(const pg_result* result, std::stop_token stop) {
   return {cancelled ? React::kCancelled : reaction.react, std::move(what), std::string(reaction.hint)};
 }
 
-// --- single statements ---------------------------------------------------------------------------------------------
+// --- single statements
 
 Result<Rows> Connection::query(const std::string& sql, std::span<const std::string> params,
                                std::stop_token stop) {
@@ -279,7 +279,7 @@ Result<Rows> Connection::query(const std::string& sql, std::span<const std::stri
   return rows;
 }
 
-// --- pipelines -----------------------------------------------------------------------------------------------------
+// --- pipelines
 
 void Connection::start_pipeline() {
   assert(pending_.empty());

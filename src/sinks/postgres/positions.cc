@@ -199,7 +199,7 @@ Error PositionLease::fenced_error() const {
           "let one instance run; this one has written nothing more"};
 }
 
-// --- PostgresPositionStore -----------------------------------------------------------------------------------------
+// --- PostgresPositionStore
 
 Status PostgresPositionStore::save(const DurablePosition& position, std::stop_token stop) {
   return put(position.get(), std::move(stop));

@@ -40,7 +40,7 @@ bool contains_nul_escape(std::string_view json) {
   return false;
 }
 
-// --- tables --------------------------------------------------------------------------------------------------------
+// --- tables
 
 Status RowWriter::open(Connection& connection, std::stop_token stop) {
   if (!pattern_.fixed()) return {};
@@ -89,7 +89,7 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   return {};
 }
 
-// --- layout --------------------------------------------------------------------------------------------------------
+// --- layout
 
 // Cuts rows_[begin, end) into statements.
 void RowWriter::lay_out_rows(Work::Kind kind, uint32_t table, size_t begin) {
@@ -159,7 +159,7 @@ void RowWriter::lay_out_log() {
   lay_out_rows(Work::Kind::kLog, table, begin);
 }
 
-// --- statements ----------------------------------------------------------------------------------------------------
+// --- statements
 
 WriteResult RowWriter::add(Connection& connection, std::stop_token stop) {
   for (Work& work : works_) {
@@ -284,7 +284,7 @@ Status RowWriter::add_barrier(Connection& connection, const Work& work, std::sto
   return connection.add(sql_, params, std::move(stop));
 }
 
-// --- rejects -------------------------------------------------------------------------------------------------------
+// --- rejects
 
 // Whether the statement over the work's first rows up to `end` fails for what is in them.
 Result<bool> RowWriter::fails(Connection& connection, const Work& work, size_t end, std::stop_token stop) {

@@ -73,7 +73,7 @@ WriteResult run_transaction(Connection& connection, postgres::RowWriter& rows, s
   return {};
 }
 
-// --- one lane ------------------------------------------------------------------------------------------------------
+// --- one lane
 
 class PostgresSink final : public Sink {
  public:
@@ -115,7 +115,7 @@ class PostgresSink final : public Sink {
   std::unique_ptr<Connection> connection_;
 };
 
-// --- rows and position in one transaction --------------------------------------------------------------------------
+// --- rows and position in one transaction
 
 class PostgresTransactionalSink final : public TransactionalSink {
  public:

@@ -61,7 +61,6 @@ std::string quoted(std::string_view name) {
 }
 
 // --- Statement
-// -----------------------------------------------------------------------------------------------------
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
@@ -114,7 +113,6 @@ std::string Statement::text(int column) const {
 int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 
 // --- Database
-// ------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options, Clock& clock) {
   std::unique_ptr<Database> database(new Database(options, clock));

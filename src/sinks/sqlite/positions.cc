@@ -30,7 +30,6 @@ std::string lock_path(const std::string& database_path, const std::string& pipel
 }
 
 // --- PositionTable
-// -------------------------------------------------------------------------------------------------
 
 std::string PositionTable::where(const Database& database) const {
   return "sqlite " + database.path() + ", table " + table_;
@@ -166,7 +165,6 @@ Status PositionTable::update(Database& database) {
 }
 
 // --- SqlitePositionStore
-// -------------------------------------------------------------------------------------------
 
 SqlitePositionStore::SqlitePositionStore(DatabaseOptions options, std::string table, ComponentContext context)
     : options_(std::move(options)), context_(std::move(context)), table_(std::move(table)) {}

@@ -42,7 +42,6 @@ WriteResult RowWriter::write(Database& database, std::span<const Event> events) 
 }
 
 // --- tables
-// --------------------------------------------------------------------------------------------------------
 
 Result<RowWriter::Table*> RowWriter::table(Database& database, const std::string& name) {
   if (const auto found = tables_.find(name); found != tables_.end()) return &found->second;
@@ -111,7 +110,6 @@ Status RowWriter::check_shape(Database& database, const std::string& name) {
 }
 
 // --- mode current
-// --------------------------------------------------------------------------------------------------
 
 WriteResult RowWriter::write_current(Database& database, std::span<const Event> events) {
   const auto failed_at = [&](Error error, const Event* event) {
@@ -168,7 +166,6 @@ Status RowWriter::move(Database& database, const RowBarrier& barrier) {
 }
 
 // --- mode log
-// ------------------------------------------------------------------------------------------------------
 
 WriteResult RowWriter::write_log(Database& database, std::span<const Event> events) {
   Table* rows = nullptr;

@@ -49,7 +49,6 @@ Result<Options> options_of(const config::Settings& settings) {
 tl::unexpected<Error> stopped() { return fail(React::kCancelled, "sqlite sink: stopped"); }
 
 // --- one lane
-// ------------------------------------------------------------------------------------------------------
 
 class SqliteSink final : public Sink {
  public:
@@ -101,7 +100,6 @@ class SqliteSink final : public Sink {
 };
 
 // --- rows and position in one transaction
-// --------------------------------------------------------------------------
 
 class SqliteTransactionalSink final : public TransactionalSink {
  public:

@@ -181,7 +181,6 @@ Error CommandFailure::classify(Phase phase, std::string_view where) const {
 }
 
 // --- Client
-// ---------------------------------------------------------------------------------------------------
 
 Client::~Client() {
   end_session();
@@ -252,7 +251,6 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
 }
 
 // --- Driver
-// ---------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<Driver>> Driver::create(const DriverOptions& options, std::string pipeline) {
   TIDEMARK_ASSIGN(const UriPtr uri, parse_uri(options.uri));

@@ -74,7 +74,6 @@ Result<std::shared_ptr<Driver>> StreamSource::driver() {
 }
 
 // --- opening
-// --------------------------------------------------------------------------------------------------
 
 CommandResult<StreamSource::Opened> StreamSource::try_open(Client& client, const Member& member,
                                                            const OpenAt& at, Capabilities& known,
@@ -176,7 +175,6 @@ Result<Position> StreamSource::open(const Position& from, std::stop_token stop) 
 }
 
 // --- reading
-// --------------------------------------------------------------------------------------------------
 
 int64_t StreamSource::batch_size() const {
   if (one_by_one_ > 0) return 1;
@@ -279,7 +277,6 @@ Result<SourceBatch> StreamSource::read_oversized(std::stop_token stop) {
 }
 
 // --- the rest
-// -------------------------------------------------------------------------------------------------
 
 Result<Position> StreamSource::resolve(const StartPoint& start, std::stop_token stop) {
   TIDEMARK_ASSIGN(const std::shared_ptr<Driver> driver, this->driver());
