@@ -5,6 +5,7 @@
 
 #include "sandbox/change_stream/text.h"
 #include "sandbox/store/filter.h"
+#include "sandbox/store/value.h"
 
 namespace tidemark::sandbox {
 namespace {
@@ -54,56 +55,6 @@ constexpr std::array<std::string_view, 35> kRefused = {"$bucket",
 template <class Names>
 bool contains(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::string_view type_name(bson_type_t type) {
-  switch (type) {
-    case BSON_TYPE_DOUBLE:
-      return "double";
-    case BSON_TYPE_UTF8:
-      return "string";
-    case BSON_TYPE_DOCUMENT:
-      return "object";
-    case BSON_TYPE_ARRAY:
-      return "array";
-    case BSON_TYPE_BINARY:
-      return "binData";
-    case BSON_TYPE_UNDEFINED:
-      return "undefined";
-    case BSON_TYPE_OID:
-      return "objectId";
-    case BSON_TYPE_BOOL:
-      return "bool";
-    case BSON_TYPE_DATE_TIME:
-      return "date";
-    case BSON_TYPE_NULL:
-      return "null";
-    case BSON_TYPE_REGEX:
-      return "regex";
-    case BSON_TYPE_DBPOINTER:
-      return "dbPointer";
-    case BSON_TYPE_CODE:
-      return "javascript";
-    case BSON_TYPE_SYMBOL:
-      return "symbol";
-    case BSON_TYPE_CODEWSCOPE:
-      return "javascriptWithScope";
-    case BSON_TYPE_INT32:
-      return "int";
-    case BSON_TYPE_TIMESTAMP:
-      return "timestamp";
-    case BSON_TYPE_INT64:
-      return "long";
-    case BSON_TYPE_DECIMAL128:
-      return "decimal";
-    case BSON_TYPE_MAXKEY:
-      return "maxKey";
-    case BSON_TYPE_MINKEY:
-      return "minKey";
-    case BSON_TYPE_EOD:
-      break;
-  }
-  return "missing";
 }
 
 Reply<void> expect(const bson::Element& field, bson_type_t type) {
