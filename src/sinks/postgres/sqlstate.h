@@ -18,6 +18,8 @@ Reaction reaction_to(std::string_view sqlstate);
 inline constexpr std::string_view kDivisionByZero = "22012";
 inline constexpr std::string_view kLockNotAvailable = "55P03";
 inline constexpr std::string_view kDuplicateTable = "42P07";
+inline constexpr std::string_view kDuplicateSchema = "42P06";
+inline constexpr std::string_view kDuplicateObject = "42710";
 inline constexpr std::string_view kUniqueViolation = "23505";
 
 }  // namespace tidemark::postgres

@@ -30,10 +30,12 @@ Result<std::string> shape_of(Connection& connection, const TableName& table, std
   return shape;
 }
 
-// Two lanes that create the same table at once collide in the catalog; whichever lost finds it there.
+// Two lanes that create the same table at once collide in the catalog, on the table, on its row type or on an index of the
+// catalog's own; whichever lost finds it there.
 bool lost_a_race(const Connection& connection) {
-  return connection.sqlstate() == kDuplicateTable || connection.sqlstate() == kUniqueViolation ||
-         connection.sqlstate() == "42P06";
+  const std::string& sqlstate = connection.sqlstate();
+  return sqlstate == kDuplicateTable || sqlstate == kUniqueViolation || sqlstate == kDuplicateObject ||
+         sqlstate == kDuplicateSchema;
 }
 
 Status create(Connection& connection, const TableName& table, const std::string& columns,
