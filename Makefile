@@ -17,7 +17,7 @@ deps: ## install what is missing from Debian and npm
 build: deps ## build the programs into build/release/bin/
 	@tools/build release tidemark tidemark-sandbox
 
-run: build ## the demo: a replica set, faults, a relay that is killed, and an audit at the end
+run: build ## the demo: events over HTTP to the live page and SQLite, through faults, and an audit at the end
 	@$(BIN)/tidemark demo $(DEMO_ARGS)
 
 build-all: deps

@@ -9,12 +9,21 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/result.h"
+
 namespace tidemark {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
-// Logs go to standard error from then on. REQUIRES that no other thread logs yet; may be called again.
-void init_log(LogLevel level);
+// Logs go to standard error from then on, or to the end of `file` where one is named. REQUIRES that no other thread logs
+// yet; may be called again. kConfig, with the log left as it was, when the file can't be written.
+Status init_log(LogLevel level, const std::string& file = {});
+
+// Opens the log's file again under its name, for whoever has moved it away (logrotate); without a file it does nothing.
+// Any thread. kRetry, with the old file still in use, when the new one can't be written.
+Status reopen_log();
+
+void flush_log();
 
 // `uri` with any password, and any query value that is a secret, replaced by ***.
 std::string redact_uri(std::string_view uri);

@@ -39,7 +39,7 @@ std::optional<config::File> load(App& app, const std::string& path) {
   return std::move(outcome.file);
 }
 
-void start_log(LogLevel level) {
+Status start_log(LogLevel level, const std::string& file) {
   static constexpr std::pair<std::string_view, LogLevel> kLevels[] = {{"debug", LogLevel::kDebug},
                                                                       {"info", LogLevel::kInfo},
                                                                       {"warn", LogLevel::kWarn},
@@ -48,7 +48,7 @@ void start_log(LogLevel level) {
   const char* wanted = std::getenv("TIDEMARK_LOG");
   for (const auto& [name, value] : kLevels)
     if (wanted != nullptr && name == wanted) level = value;
-  init_log(level);
+  return init_log(level, file);
 }
 
 const config::PipelineConfig* find_pipeline(const config::File& file, const std::string& name) {

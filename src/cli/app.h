@@ -29,8 +29,9 @@ struct App {
   ComponentContext context() { return {.pipeline = {}, .clock = &clock, .files = &files}; }
 };
 
-// Sends the log to standard error at this level, or the one that TIDEMARK_LOG=debug|info|warn|error|off names.
-void start_log(LogLevel level);
+// Sends the log to standard error, or to `file`, at this level or the one that TIDEMARK_LOG=debug|info|warn|error|off
+// names. kConfig when the file can't be written.
+Status start_log(LogLevel level, const std::string& file = {});
 
 // Reads and checks a configuration file; every finding goes to standard error. Empty when there is an error:
 // the command then ends with kConfig.

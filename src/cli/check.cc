@@ -1,8 +1,10 @@
 // `tidemark check`: everything that can be known about a configuration before it runs.
 #include <cstdio>
 
+#include "cli/check_event.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "http/server.h"
 
 namespace tidemark::cli {
 namespace {
@@ -22,7 +24,12 @@ int connect(PipelineParts& parts) {
     const int code = report(health.error());
     return code == kTemporary ? kUnavailable : code;
   }
-  std::printf("  source: %s, replica set %s\n", health->server.c_str(), health->deployment.c_str());
+  std::printf("  source: %s, %s%s\n", health->server.c_str(),
+              parts.source->own_positions() == nullptr ? "replica set " : "", health->deployment.c_str());
+  if (parts.starts_by_itself) {
+    parts.source->close();
+    return kOk;
+  }
   const auto stored = parts.position_store().peek(parts.name, {});
   if (!stored) {
     const int code = report(stored.error());
@@ -34,13 +41,31 @@ int connect(PipelineParts& parts) {
   return kOk;
 }
 
+// [server] and [[stats]]: what can be known without a connection.
+int check_server(App& app, const config::File& file) {
+  int code = kOk;
+  if (file.server) {
+    if (const auto options = http::server_options(*file.server, app.files); !options)
+      code = report(options.error());
+  }
+  for (const config::Component& stats : file.stats) {
+    const auto* entry = app.components.stats.find(stats.type);
+    if (const auto probe = entry->make(stats.settings, app.context()); !probe)
+      code = std::max(code, report(probe.error()));
+  }
+  return code;
+}
+
 }  // namespace
 
 int check_command(App& app, const CheckOptions& options) {
   const auto file = load(app, options.file);
   if (!file) return kConfig;
-  int code = kOk;
+  if (!options.only.empty() && find_pipeline(*file, options.only) == nullptr) return kUsage;
+  if (!options.event.empty()) return check_event(app, *file, options);
+  int code = check_server(app, *file);
   for (const config::PipelineConfig& pipeline : file->pipelines) {
+    if (!options.only.empty() && pipeline.name != options.only) continue;
     auto parts = build_pipeline(pipeline, app.components, app.context());
     if (!parts) {
       code = std::max(code, report(parts.error()));

@@ -20,6 +20,8 @@ int run_command(App& app, const RunOptions& options);
 struct CheckOptions {
   std::string file;
   bool connect = false;
+  std::string event;  // a file with one event: show what each pipeline's transforms make of it
+  std::string only;   // one pipeline's name; empty = all
 };
 int check_command(App& app, const CheckOptions& options);
 
@@ -38,6 +40,18 @@ struct PositionOptions {
   bool json = false;
 };
 int position_command(App& app, const PositionOptions& options);
+
+struct DlqOptions {
+  std::string action;  // list, show, retry, discard
+  std::string file;
+  std::string pipeline;  // list: empty = all
+  std::string id;
+  bool all = false;
+  bool yes = false;
+  bool json = false;
+  size_t limit = 100'000;
+};
+int dlq_command(App& app, const DlqOptions& options);
 
 struct ReferenceOptions {
   std::string out;

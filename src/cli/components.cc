@@ -1,13 +1,26 @@
 // The one explicit list of every component. A new component is added here and nowhere else.
 #include "cli/app.h"
+#include "deadletters/mongodb/dead_letters.h"
+#include "deadletters/rabbitmq/dead_letters.h"
 #include "deadletters/sqlite/dead_letters.h"
+#include "http/server.h"
 #include "positions/file/store.h"
+#include "positions/memory/store.h"
 #include "positions/mongodb/store.h"
 #include "sinks/file/sink.h"
+#include "sinks/live/sink.h"
+#include "sinks/mongodb/sink.h"
 #include "sinks/null/sink.h"
 #include "sinks/postgres/sink.h"
+#include "sinks/rabbitmq/sink.h"
 #include "sinks/sqlite/sink.h"
+#include "sources/http/source.h"
 #include "sources/mongodb/source.h"
+#include "sources/rabbitmq/source.h"
+#include "stats/mongodb/stats.h"
+#include "stats/rabbitmq/probe.h"
+#include "transforms/classify/classify.h"
+#include "transforms/enrich/enrich.h"
 #include "transforms/filter/filter.h"
 #include "transforms/project/project.h"
 #include "transforms/redact/redact.h"
@@ -44,6 +57,25 @@ void add_sinks(Components& all) {
   file.plain = make_file_sink;
   all.sinks.add(file_sink_spec(), std::move(file));
 
+  SinkFactories mongodb;
+  mongodb.transactional = make_mongodb_transactional;
+  mongodb.plain = make_mongodb_sink;
+  mongodb.lanes_max = kSqlLanesMax;
+  mongodb.is_per_collection = mongodb_sink_is_per_collection;
+  mongodb.is_per_database = mongodb_sink_is_per_database;
+  mongodb.own_positions = make_mongodb_sink_positions;
+  mongodb.needs_full_documents = mongodb_sink_needs_full_documents;
+  all.sinks.add(mongodb_sink_spec(), std::move(mongodb));
+
+  SinkFactories rabbitmq;
+  rabbitmq.plain = make_rabbitmq_sink;
+  rabbitmq.lanes_max = kSqlLanesMax;
+  all.sinks.add(rabbitmq_sink_spec(), std::move(rabbitmq));
+
+  SinkFactories live;
+  live.plain = make_live_sink;
+  all.sinks.add(live_sink_spec(), std::move(live));
+
   SinkFactories null;
   null.plain = make_null_sink;
   null.lanes_max = kSqlLanesMax;
@@ -54,14 +86,24 @@ void add_sinks(Components& all) {
 
 Components all_components() {
   Components all;
+  all.sources.add(http_source_spec(), make_http_source);
   all.sources.add(mongodb_source_spec(), make_mongodb_source);
+  all.sources.add(rabbitmq_source_spec(), make_rabbitmq_source);
+  all.transforms.add(classify_transform_spec(), make_classify_transform);
+  all.transforms.add(enrich_transform_spec(), make_enrich_transform);
   all.transforms.add(filter_transform_spec(), make_filter_transform);
   all.transforms.add(project_transform_spec(), make_project_transform);
   all.transforms.add(redact_transform_spec(), make_redact_transform);
   add_sinks(all);
   all.positions.add(file_position_spec(), make_file_position);
+  all.positions.add(memory_position_spec(), make_memory_position);
   all.positions.add(mongodb_position_spec(), make_mongodb_position);
+  all.dead_letters.add(mongodb_dead_letters_spec(), make_mongodb_dead_letters);
+  all.dead_letters.add(rabbitmq_dead_letters_spec(), make_rabbitmq_dead_letters);
   all.dead_letters.add(sqlite_dead_letters_spec(), make_sqlite_dead_letters);
+  all.stats.add(mongodb_stats_spec(), make_mongodb_stats);
+  all.stats.add(rabbitmq_stats_spec(), make_rabbitmq_stats);
+  all.singles.push_back(&http::server_spec());
   return all;
 }
 

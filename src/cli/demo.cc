@@ -1,25 +1,27 @@
 #include "cli/demo.h"
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "cli/app.h"
+#include "cli/demo_audit.h"
 #include "cli/demo_data.h"
 #include "cli/demo_faults.h"
+#include "cli/demo_poster.h"
 #include "cli/demo_server.h"
 #include "cli/demo_view.h"
 #include "cli/demo_watch.h"
 #include "cli/demo_world.h"
-#include "cli/demo_writer.h"
 #include "cli/exit_codes.h"
-#include "env/posix/child_process.h"
-#include "env/posix/clock.h"
-#include "env/posix/file_system.h"
-#include "env/posix/signals.h"
+#include "cli/service.h"
 
 namespace tidemark::cli {
 namespace {
@@ -29,13 +31,22 @@ using std::chrono::seconds;
 
 constexpr auto kFrame = milliseconds(200);
 constexpr auto kPlainEvery = seconds(2);
-constexpr auto kHealPatience = seconds(30);
-constexpr auto kWriterPatience = seconds(70);
+constexpr auto kBrokerPatience = seconds(60);
+constexpr auto kHealPatience = seconds(60);
+constexpr auto kPosterPatience = seconds(70);
 constexpr auto kDrainPatience = seconds(60);
-constexpr auto kStopPatience = seconds(15);
+constexpr auto kEndPatience = seconds(60);
+constexpr auto kWorkerStopPatience = seconds(20);
+constexpr auto kBrokerStopPatience = seconds(10);
 constexpr int kAuditTries = 20;
-constexpr size_t kLogLines = 15;
 constexpr int kInterrupted = 130;
+// The sandbox keeps every document in memory: a long demo posts more slowly rather than more.
+constexpr int64_t kEventsMax = 300'000;
+
+int bounded_rate(const DemoOptions& options) {
+  const int64_t seconds = std::max<int64_t>(1, options.duration.count() / 1000);
+  return static_cast<int>(std::clamp<int64_t>(kEventsMax / seconds, 1, options.rate));
+}
 
 int print_error(const Error& error) {
   std::fprintf(stderr, "tidemark: %s\n", error.what.c_str());
@@ -55,80 +66,148 @@ class Demo {
   // Why a stage ended.
   enum class Ended { kReady, kTime, kInterrupted, kBroken };
 
-  Status set_up();
+  Status start_servers();
+  Status start_planes();
+  Status begin();
+  void print_intro() const;
+  int refuse(const Error& error);
   Ended stage(const std::string& name, Mono deadline, const std::function<bool()>& ready);
   bool broken();
+  std::optional<Error> failure();
   void show(const std::string& stage_name);
   DemoSnapshot snapshot(const std::string& stage_name) const;
   int finish();
-  int judge(const guard::Comparison& comparison);
+  DemoAudit audit();
+  void end_in_order();
+  int judge(const DemoAudit& audit, const DemoSnapshot& last);
   [[noreturn]] void end_early(Ended ended);
-  void print_ids(const char* what, const guard::Difference& difference) const;
-  std::string survived_text() const;
+  std::string survived_text(const DemoSnapshot& last) const;
+  Clock& clock() const { return app_.clock; }
 
   const DemoOptions options_;
   const uint64_t seed_;
-  PosixClock clock_;
-  PosixFileSystem files_;
   SignalWaiter signals_{SIGINT, SIGTERM, SIGHUP};
+  mutable App app_{signals_};
   std::vector<Quake> quakes_;
+  FaultOrders orders_;
   // Destroyed from the last to the first: what looks on goes before what it looks at.
   std::unique_ptr<DemoWorld> world_;
   std::optional<DemoServerPool> pool_;
-  std::unique_ptr<DemoWriter> writer_;
+  std::optional<config::File> file_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<DemoPoster> poster_;
   std::unique_ptr<DemoFaults> faults_;
   std::unique_ptr<DemoWatch> watch_;
   std::unique_ptr<Screen> screen_;
   Mono started_;
   Mono next_line_;
   std::optional<Error> error_;
+  std::optional<ExitState> worker_exit_;
 };
 
 int Demo::run() {
-  if (Status ready = set_up(); !ready) {
-    if (world_) world_->keep_folder();
-    const int code = print_error(ready.error());
-    if (world_) std::fprintf(stderr, "  the demo's folder is kept: %s\n", world_->folder().c_str());
-    return code;
-  }
-  if (!options_.plain && Screen::usable()) {
-    screen_ = std::make_unique<Screen>();
-  } else {
-    std::printf("Tidemark demo, seed %llu, in %s\n", static_cast<unsigned long long>(seed_),
-                world_->folder().c_str());
-  }
-  const Ended ended = stage(options_.faults ? "writing, and breaking things" : "writing",
-                            started_ + options_.duration, [] { return false; });
+  started_ = clock().now();
+  if (Status ready = start_servers(); !ready) return refuse(ready.error());
+  if (Status ready = start_planes(); !ready) return refuse(ready.error());
+  print_intro();
+  if (!options_.plain && Screen::usable()) screen_ = std::make_unique<Screen>();
+  Ended ended = stage("starting the broker", started_ + kBrokerPatience,
+                      [this] { return service_->accepts(demo::kInletPath); });
+  if (ended == Ended::kTime)
+    error_ = Error{React::kFatal, "the broker takes no events after " + human_duration(kBrokerPatience),
+                   "its log is in " + world_->broker().log_folder()};
+  if (ended != Ended::kReady) end_early(ended);
+  if (Status ready = begin(); !ready) return refuse(ready.error());
+  ended = stage(options_.faults ? "posting, and breaking things" : "posting", started_ + options_.duration,
+                [] { return false; });
   if (ended == Ended::kBroken) end_early(ended);
   return finish();
 }
 
-Status Demo::set_up() {
+Status Demo::start_servers() {
   const std::string path = options_.data.empty() ? default_quakes_path(executable_folder()) : options_.data;
-  TIDEMARK_ASSIGN(quakes_, load_quakes(files_, path));
-  TIDEMARK_ASSIGN(world_, DemoWorld::create(files_, options_.keep));
-  TIDEMARK_TRY(world_->start_sandbox(seed_));
-  TIDEMARK_TRY(world_->init_position());
-  TIDEMARK_TRY(world_->start_relay());
-  TIDEMARK_ASSIGN(pool_, DemoServerPool::connect(world_->uri()));
-  started_ = clock_.now();
-  writer_ = std::make_unique<DemoWriter>(pool_->connection(), quakes_, options_.rate, seed_, clock_);
-  if (options_.faults)
-    faults_ =
-        std::make_unique<DemoFaults>(pool_->connection(), *world_, *writer_, seed_ + 1, started_, clock_);
-  watch_ = std::make_unique<DemoWatch>(pool_->connection(), world_->database_path(), *writer_, faults_.get(),
-                                       clock_);
+  TIDEMARK_ASSIGN(quakes_, load_quakes(app_.files, path));
+  TIDEMARK_TRY(DemoBroker::installed());
+  TIDEMARK_ASSIGN(world_, DemoWorld::create(app_.files, app_.clock, options_.keep));
+  // Standard error belongs to the demo's own view.
+  TIDEMARK_TRY(start_log(LogLevel::kInfo, world_->log_path()));
+  TIDEMARK_TRY(world_->start_servers(seed_, options_.port));
+  TIDEMARK_ASSIGN(pool_, DemoServerPool::connect(world_->addresses().mongodb));
+  return world_->init_position();
+}
+
+Status Demo::start_planes() {
+  file_ = load(app_, world_->front_config_path());
+  if (!file_) return fail(React::kFatal, "the demo's own configuration is refused");
+  ServiceOptions options;
+  for (size_t kind = 0; kind < kFaultKinds; ++kind)
+    options.faults.push_back({std::string(button_name(static_cast<FaultKind>(kind))),
+                              std::string(button_label(static_cast<FaultKind>(kind)))});
+  options.inflict = [this](const std::string& button) { return orders_.order(button); };
+  TIDEMARK_ASSIGN(service_, Service::create(app_, *file_, std::move(options)));
+  TIDEMARK_TRY(service_->start());
+  return world_->start_worker();
+}
+
+Status Demo::begin() {
+  started_ = clock().now();
+  DemoPoster::Options posting;
+  posting.port = world_->addresses().page_port;
+  posting.path = demo::kInletPath;
+  posting.rate = bounded_rate(options_);
+  posting.events_max = kEventsMax;
+  posting.seed = seed_;
+  poster_ = std::make_unique<DemoPoster>(posting, quakes_, clock());
+  DemoFaults::Options breaking;
+  breaking.seed = seed_ + 1;
+  breaking.started = started_;
+  breaking.scheduled = options_.faults;
+  breaking.tell = [this](const std::string& text) { service_->note("fault", text); };
+  faults_ = std::make_unique<DemoFaults>(pool_->connection(), *world_, *poster_, orders_, std::move(breaking),
+                                         clock());
+  watch_ = std::make_unique<DemoWatch>(pool_->connection(), world_->addresses(), *poster_, *faults_, clock());
   return {};
+}
+
+void Demo::print_intro() const {
+  std::printf(
+      "Tidemark demo, seed %llu, in %s\n\n"
+      "  The page:  %s\n\n"
+      "  Earthquakes are posted there, go through RabbitMQ, are classified and stored in MongoDB, and from\n"
+      "  there to the page and into SQLite, while %s.\n"
+      "  Look at:  the row of stations - each plane's state in words, its rate, lag and position\n"
+      "            proof of life - \"silence the feed\" leaves everything green but the feed, and it says "
+      "so\n"
+      "            the timeline - what broke, and how it went on; dead letters - what could never be stored\n"
+      "            the buttons - break it yourself\n"
+      "  It ends after %s with an audit; --for 10m leaves more time to look, Ctrl-C ends it now.\n\n",
+      static_cast<unsigned long long>(seed_), world_->folder().c_str(), service_->url().c_str(),
+      options_.faults ? "servers and processes are killed" : "the buttons of the page break what you choose",
+      human_duration(options_.duration).c_str());
+  std::fflush(stdout);
+}
+
+// The demo can't run: why, and where to look.
+int Demo::refuse(const Error& error) {
+  screen_.reset();
+  if (world_) world_->keep_folder();
+  const int code = print_error(error);
+  if (world_) std::fprintf(stderr, "  the demo's folder is kept: %s\n", world_->folder().c_str());
+  if (world_) world_->abandon();
+  std::fflush(nullptr);
+  // Pipelines may wait for servers that never came.
+  if (service_) std::_Exit(code);
+  return code;
 }
 
 // Shows what happens until `ready`, the deadline or a signal.
 Demo::Ended Demo::stage(const std::string& name, Mono deadline, const std::function<bool()>& ready) {
-  next_line_ = clock_.now();
+  next_line_ = clock().now();
   for (;;) {
     if (broken()) return Ended::kBroken;
     show(name);
     if (ready()) return Ended::kReady;
-    const Mono now = clock_.now();
+    const Mono now = clock().now();
     if (now >= deadline) return Ended::kTime;
     const auto left = std::chrono::ceil<milliseconds>(deadline - now);
     if (signals_.wait_for(std::min<milliseconds>(kFrame, left))) return Ended::kInterrupted;
@@ -136,35 +215,45 @@ Demo::Ended Demo::stage(const std::string& name, Mono deadline, const std::funct
 }
 
 bool Demo::broken() {
-  if (const auto exit = world_->relay_died()) {
-    error_ = Error{React::kFatal, "the relay ended by itself, with " + exit->describe() +
-                                      ". Its log ends with:\n" + world_->relay_log_tail(kLogLines)};
-  } else if (faults_ && faults_->failure()) {
-    error_ = faults_->failure();
-  } else if (writer_->failure()) {
-    error_ = writer_->failure();
-    error_->what = "the writer gave up: " + error_->what;
-  }
+  if (!error_) error_ = failure();
   return error_.has_value();
+}
+
+std::optional<Error> Demo::failure() {
+  if (auto death = world_->death()) return death;
+  for (const PipelineView& view : service_->pipelines())
+    if (view.ended && !view.error.empty())
+      return Error{React::kFatal, "pipeline \"" + view.name + "\" ended: " + view.error};
+  if (faults_ && faults_->failure()) return faults_->failure();
+  if (poster_ && poster_->failure()) {
+    Error error = *poster_->failure();
+    error.what = "the poster gave up: " + error.what;
+    return error;
+  }
+  return std::nullopt;
 }
 
 DemoSnapshot Demo::snapshot(const std::string& stage_name) const {
   DemoSnapshot snapshot;
   snapshot.stage = stage_name;
+  snapshot.page_url = service_->url();
   snapshot.seed = seed_;
   snapshot.duration = options_.duration;
-  snapshot.elapsed = std::chrono::duration_cast<milliseconds>(clock_.now() - started_);
-  const pid_t pid = world_->relay_pid();
-  snapshot.relay = pid != 0 ? fmt::format("start {}, pid {}", world_->relay_starts(), pid) : "starting again";
-  snapshot.source = "3 members";
+  snapshot.elapsed = std::chrono::duration_cast<milliseconds>(clock().now() - started_);
+  const auto process = [](int starts, pid_t pid) {
+    return pid != 0 ? fmt::format("start {}, pid {}", starts, pid) : std::string("down");
+  };
+  snapshot.worker = process(world_->worker_starts(), world_->worker_pid());
+  snapshot.broker = process(world_->broker().starts(), world_->broker().pid());
+  snapshot.deployment = "3 members";
   if (faults_) {
     const FaultLedger ledger = faults_->ledger();
-    snapshot.source = faults_->deployment();
+    snapshot.deployment = faults_->deployment();
     snapshot.inflicted = ledger.inflicted_counts();
     snapshot.survived = ledger.survived_counts();
     snapshot.last_faults = ledger.newest_first(8);
   }
-  watch_->fill(snapshot);
+  if (watch_) watch_->fill(snapshot);
   return snapshot;
 }
 
@@ -174,84 +263,91 @@ void Demo::show(const std::string& stage_name) {
                                std::getenv("NO_COLOR") == nullptr));
     return;
   }
-  if (clock_.now() < next_line_) return;
-  next_line_ = clock_.now() + kPlainEvery;
+  if (clock().now() < next_line_) return;
+  next_line_ = clock().now() + kPlainEvery;
   std::printf("%s\n", render_line(snapshot(stage_name)).c_str());
   std::fflush(stdout);
 }
 
 // The orderly end: each stage needs the one before, and any can be cut short by a second Ctrl-C.
 int Demo::finish() {
-  if (faults_) {
-    faults_->request_heal();
-    const Ended ended = stage("healing", clock_.now() + kHealPatience, [this] { return faults_->healed(); });
-    if (ended != Ended::kReady) end_early(ended);
-  }
-  writer_->request_stop();
-  Ended ended = stage("last write", clock_.now() + kWriterPatience, [this] { return writer_->finished(); });
+  faults_->request_heal();
+  Ended ended = stage("healing", clock().now() + kHealPatience, [this] { return faults_->healed(); });
   if (ended != Ended::kReady) end_early(ended);
-  ended = stage("draining", clock_.now() + kDrainPatience, [this] { return watch_->drained(); });
+  poster_->request_stop();
+  ended = stage("last post", clock().now() + kPosterPatience, [this] { return poster_->finished(); });
+  if (ended != Ended::kReady) end_early(ended);
+  ended = stage("draining", clock().now() + kDrainPatience, [this] { return watch_->drained(); });
   if (ended == Ended::kInterrupted || ended == Ended::kBroken) end_early(ended);
   // Not drained in time is for the audit to judge: it will find what is missing.
-  show("auditing every document");
+  show("auditing every event and every document");
+  const DemoAudit judged = audit();
+  const DemoSnapshot last = snapshot("");
+  end_in_order();
+  return judge(judged, last);
+}
+
+DemoAudit Demo::audit() {
   DemoServer server = pool_->connection();
-  const DemoDestination destination(world_->database_path(), clock_);
+  const DemoDestination destination(world_->database_path(), clock());
   for (int tries = 0;; ++tries) {
-    const auto comparison = audit_demo(server, destination);
-    if (comparison) return judge(*comparison);
+    const auto audit = audit_demo(poster_->promises(), server, destination);
+    if (audit) return *audit;
     if (tries == kAuditTries) {
-      error_ = comparison.error();
+      error_ = audit.error();
       end_early(Ended::kBroken);
     }
     if (signals_.wait_for(kFrame)) end_early(Ended::kInterrupted);
   }
 }
 
-std::string Demo::survived_text() const {
-  if (!faults_) return "none inflicted";
-  const FaultLedger ledger = faults_->ledger();
+// The planes in the order in which data flows, then what they stand on.
+void Demo::end_in_order() {
+  watch_.reset();
+  std::atomic<bool> ended = false;
+  std::jthread stopper([&] {
+    service_->stop();
+    worker_exit_ = world_->stop_worker(kWorkerStopPatience);
+    world_->broker().stop(kBrokerStopPatience);
+    ended = true;
+  });
+  const Mono deadline = clock().now() + kEndPatience;
+  while (!ended && clock().now() < deadline) {
+    if (signals_.wait_for(kFrame)) end_early(Ended::kInterrupted);
+  }
+  if (ended) return;
+  error_ = Error{React::kFatal, "the demo doesn't end in order", "its log is " + world_->log_path()};
+  end_early(Ended::kBroken);
+}
+
+std::string Demo::survived_text(const DemoSnapshot& last) const {
   std::string text;
   int survived = 0, inflicted = 0;
   for (size_t kind = 0; kind < kFaultKinds; ++kind) {
-    survived += ledger.survived_counts()[kind];
-    inflicted += ledger.inflicted_counts()[kind];
-    text += fmt::format("{}{} {}", kind > 0 ? ", " : "", plural(static_cast<FaultKind>(kind)),
-                        ledger.survived_counts()[kind]);
+    survived += last.survived[kind];
+    inflicted += last.inflicted[kind];
+    if (last.inflicted[kind] > 0)
+      text += fmt::format("\n    {:>3}  {}", last.survived[kind], plural(static_cast<FaultKind>(kind)));
   }
-  return fmt::format("{} of {}: {}", survived, inflicted, text);
+  return inflicted == 0 ? "none inflicted" : fmt::format("{} of {}{}", survived, inflicted, text);
 }
 
-void Demo::print_ids(const char* what, const guard::Difference& difference) const {
-  for (const std::string& id : difference.first_ids) std::printf("    %s: %s\n", what, id.c_str());
-}
-
-int Demo::judge(const guard::Comparison& comparison) {
-  const DemoSnapshot last = snapshot("");
+int Demo::judge(const DemoAudit& audit, const DemoSnapshot& last) {
   screen_.reset();
-  const auto exit = world_->stop_relay(kStopPatience);
-  std::printf(
-      "\nAudit of every document at both ends, after %s, %s changes:\n\n"
-      "  missing    %-8s at the source only\n"
-      "  extra      %-8s at the destination only\n"
-      "  different  %-8s at both, with other content\n"
-      "  documents  %s at the source, %s at the destination\n\n"
-      "  faults survived  %s\n",
-      human_duration(last.elapsed).c_str(), grouped(writer_->written()).c_str(),
-      grouped(static_cast<int64_t>(comparison.missing.count)).c_str(),
-      grouped(static_cast<int64_t>(comparison.extra.count)).c_str(),
-      grouped(static_cast<int64_t>(comparison.different.count)).c_str(),
-      grouped(static_cast<int64_t>(comparison.source_total)).c_str(),
-      grouped(static_cast<int64_t>(comparison.destination_total)).c_str(), survived_text().c_str());
-  print_ids("missing", comparison.missing);
-  print_ids("extra", comparison.extra);
-  print_ids("different", comparison.different);
-  if (!exit || !exit->clean()) {
-    std::printf("  the relay did not end in order: %s\n",
-                exit ? exit->describe().c_str() : "it had to be killed");
-  }
-  if (comparison.equal()) {
-    std::printf("\nBoth ends are equal: nothing lost, nothing doubled, nothing altered. Seed %llu.\n",
-                static_cast<unsigned long long>(seed_));
+  std::printf("\nAudit of every event and every document, after %s:\n\n%s\n",
+              human_duration(last.elapsed).c_str(), audit_text(audit).c_str());
+  std::printf("  posted again     %s times, after a 503 or no answer\n", grouped(last.refusals).c_str());
+  std::printf("  dead letters     %s, of %s poisoned events\n",
+              last.page.dead_letters ? grouped(*last.page.dead_letters).c_str() : "-",
+              grouped(last.poisoned).c_str());
+  std::printf("  faults survived  %s\n", survived_text(last).c_str());
+  if (!worker_exit_ || !worker_exit_->clean())
+    std::printf("  the worker did not end in order: %s\n",
+                worker_exit_ ? worker_exit_->describe().c_str() : "it had to be killed");
+  if (audit.equal()) {
+    std::printf(
+        "\nEvery event answered with 202 is stored exactly once, and both ends are equal. Seed %llu.\n",
+        static_cast<unsigned long long>(seed_));
     if (!world_->temporary()) std::printf("Kept: %s\n", world_->folder().c_str());
     return kOk;
   }

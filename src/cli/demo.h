@@ -1,8 +1,9 @@
-// `tidemark demo`: a replica set in the sandbox, a relay into SQLite, a writer that never stops and faults of
-// every kind, shown live and judged at the end by a comparison of every document at both ends.
+// `tidemark demo`: the four planes at work, on servers of its own, under faults of every kind, on a page in the browser and
+// in the terminal, judged at the end by a comparison of every event and every document.
 //
-// Every figure it shows is taken from outside the relay, which runs as a child process and can be killed at
-// any moment: counts from both ends, the position from the table the relay saves it in.
+// The demo's process runs the doors and the page (HTTP -> RabbitMQ, MongoDB -> page), a worker of its own the rest (RabbitMQ
+// -> classified -> MongoDB, MongoDB -> SQLite), which can be killed at any moment. Every figure it shows in the terminal is
+// taken from outside: from what was answered with 202, from both databases, and from the page's HTTP interface.
 #pragma once
 
 #include <chrono>
@@ -13,18 +14,19 @@
 namespace tidemark::cli {
 
 struct DemoOptions {
-  std::chrono::milliseconds duration = std::chrono::seconds(60);  // how long faults and writes go on
+  std::chrono::milliseconds duration = std::chrono::seconds(60);  // how long faults and events go on
   std::string data;              // a GeoJSON file of earthquakes; empty = the one `make deps` installs
-  std::optional<uint64_t> seed;  // of writes and faults; empty = another one each time
-  int rate = 500;                // changes written per second, at most
-  std::string keep;              // a folder to work in that is kept; empty = a temporary one
-  bool faults = true;
+  std::optional<uint64_t> seed;  // of events and faults; empty = another one each time
+  int rate = 200;      // events posted per second, at most; lower where they would be too many in all
+  int port = 8321;     // the page's; a free one when something else listens there
+  std::string keep;    // a folder to work in that is kept; empty = a temporary one
+  bool faults = true;  // false: only those ordered on the page
   bool plain = false;  // lines instead of the live view, also on a terminal
 };
 
-constexpr int kDemoRateMax = 20'000;
+constexpr int kDemoRateMax = 4'000;
 
-// Runs to the end and returns the exit code: 0 only when the audit found both ends equal, 1 when it did not,
+// Runs to the end and returns the exit code: 0 only when the audit found everything equal, 1 when it did not,
 // 130 when the operator cut it short, sysexits codes when it could not run.
 int run_demo(const DemoOptions& options);
 

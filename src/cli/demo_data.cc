@@ -2,23 +2,50 @@
 
 #include <set>
 
+#include <fmt/format.h>
+
+#include "bson/json.h"
+
 namespace tidemark::cli {
 namespace {
 
 constexpr uint64_t kFileBytesMax = 64ull << 20;
 constexpr const char* kHint =
     "`make deps` installs it (npm package vega-datasets); --data FILE names another GeoJSON file of the USGS";
+constexpr const char* kSource = "urn:usgs:earthquakes";
+constexpr const char* kType = "gov.usgs.earthquake";
+constexpr int64_t kTimeMsMax = 253'402'300'799'000;  // the end of the year 9999
 
-// Times arrive as milliseconds and become dates, the rest stays as it is.
-void append_properties(bson::View properties, bson::Builder& out) {
-  for (const bson::Element property : properties) {
-    const auto ms = property.integer();
-    if (ms && (property.key() == "time" || property.key() == "updated")) {
-      out.append_date(property.key(), *ms);
-    } else {
-      out.append(property.key(), property);
-    }
-  }
+std::optional<double> number(const bson::Element& element) {
+  if (const auto whole = element.integer()) return static_cast<double>(*whole);
+  if (element.type() != BSON_TYPE_DOUBLE) return std::nullopt;
+  return bson_iter_double(&element.iter());
+}
+
+std::optional<Quake> read_quake(bson::View feature) {
+  const auto id = feature.find("id");
+  const auto properties = feature.find("properties");
+  if (!id || !id->is_string() || !properties || !properties->is_document()) return std::nullopt;
+  const bson::View fields = properties->document();
+  Quake quake;
+  quake.id = id->string();
+  quake.properties = bson::Document(fields);
+  if (const auto mag = fields.find("mag")) quake.magnitude = number(*mag);
+  if (const auto place = fields.find("place"); place && place->is_string()) quake.place = place->string();
+  const auto time = fields.find("time");
+  const auto ms = time ? time->integer() : std::nullopt;
+  if (!ms || *ms < 0 || *ms > kTimeMsMax) return std::nullopt;
+  quake.time_ms = *ms;
+  return quake;
+}
+
+std::string envelope(const std::string& id, const std::string& type, int64_t time_ms, bson::View data) {
+  std::string time;
+  bson::append_rfc3339(time_ms, time);
+  bson::Builder event;
+  event.append("specversion", "1.0").append("id", id).append("source", kSource).append("type", type);
+  event.append("time", time).append("datacontenttype", "application/json").append("data", data);
+  return bson::to_json(event.view(), bson::JsonMode::kRelaxed);
 }
 
 }  // namespace
@@ -42,22 +69,37 @@ Result<std::vector<Quake>> load_quakes(FileSystem& files, const std::string& pat
   std::set<std::string> seen;
   for (const bson::Element feature : features->document()) {
     if (!feature.is_document()) continue;
-    const bson::View view = feature.document();
-    const auto id = view.find("id");
-    const auto properties = view.find("properties");
-    const auto geometry = view.find("geometry");
-    if (!id || !id->is_string() || !properties || !properties->is_document() || !geometry) continue;
-    std::string name(id->string());
-    if (!seen.insert(name).second) continue;
-    bson::Builder document;
-    document.append("_id", name);
-    append_properties(properties->document(), document);
-    document.append("geometry", *geometry);
-    quakes.push_back({std::move(name), document.finish()});
+    auto quake = read_quake(feature.document());
+    if (quake && seen.insert(quake->id).second) quakes.push_back(std::move(*quake));
   }
   if (quakes.empty())
-    return fail(React::kConfig, "demo data " + path + " holds no earthquake with an id", kHint);
+    return fail(React::kConfig, "demo data " + path + " holds no earthquake with an id and a time", kHint);
   return quakes;
+}
+
+std::string cloud_event_id(const Quake& quake, int64_t revision) {
+  return fmt::format("{}.{}", quake.id, revision);
+}
+
+std::string cloud_event(const Quake& quake, int64_t revision, std::optional<double> revised_magnitude) {
+  bson::Builder data;
+  for (const bson::Element property : quake.properties.view()) {
+    if (revised_magnitude && property.key() == "mag") {
+      data.append("mag", *revised_magnitude);
+    } else if (revised_magnitude && property.key() == "title") {
+      data.append("title", fmt::format("M {:.1f} - {}", *revised_magnitude, quake.place));
+    } else {
+      data.append(property.key(), property);
+    }
+  }
+  return envelope(cloud_event_id(quake, revision), kType, quake.time_ms, data.view());
+}
+
+// The processor renames a field `mark` into a document `place`, where a text stands.
+std::string poisoned_event(int64_t number) {
+  bson::Builder data;
+  data.append("mag", 9.9).append("place", "nowhere: posted by the demo to fail").append("mark", number);
+  return envelope(fmt::format("poisoned.{}", number), "gov.usgs.poisoned", 0, data.view());
 }
 
 }  // namespace tidemark::cli

@@ -23,19 +23,45 @@ class DemoData : public ::testing::Test {
   PosixFileSystem files_;
 };
 
-TEST_F(DemoData, EachFeatureBecomesADocumentWithItsIdAndDates) {
-  const auto quakes = load(R"({"type": "FeatureCollection", "features": [
-    {"type": "Feature", "id": "ci1", "properties": {"mag": 2.5, "place": "Castaic", "time": 1517966773840},
-     "geometry": {"type": "Point", "coordinates": [-118.6, 34.4, 26.4]}},
-    {"type": "Feature", "id": "ci1", "properties": {"mag": 9}, "geometry": {"type": "Point"}},
-    {"type": "Feature", "properties": {"mag": 1}}]})");
+constexpr const char* kTwoFeatures = R"({"type": "FeatureCollection", "features": [
+    {"type": "Feature", "id": "ci1", "properties": {"mag": 2.5, "place": "Castaic", "time": 1517966773840,
+     "title": "M 2.5 - Castaic", "felt": null}},
+    {"type": "Feature", "id": "ci1", "properties": {"mag": 9, "time": 1}},
+    {"type": "Feature", "id": "untimed", "properties": {"mag": 9}},
+    {"type": "Feature", "properties": {"mag": 1, "time": 1}},
+    {"type": "Feature", "id": "nn2", "properties": {"mag": null, "place": null, "time": 0}}]})";
+
+TEST_F(DemoData, EachFeatureWithAnIdAndATimeIsAnEarthquakeOnce) {
+  const auto quakes = load(kTwoFeatures);
   ASSERT_TRUE(quakes) << quakes.error().describe();
-  ASSERT_EQ(quakes->size(), 1u) << "no second document of one id, none without";
-  const bson::View document = quakes->front().document;
-  EXPECT_EQ(document.find("_id")->string(), "ci1");
-  EXPECT_EQ(document.find("time")->type(), BSON_TYPE_DATE_TIME);
-  EXPECT_EQ(document.find("mag")->type(), BSON_TYPE_DOUBLE);
-  EXPECT_EQ(document.find_path("geometry.type")->string(), "Point");
+  ASSERT_EQ(quakes->size(), 2u) << "no second one of one id, none without id or time";
+  EXPECT_EQ(quakes->front().id, "ci1");
+  EXPECT_EQ(quakes->front().place, "Castaic");
+  EXPECT_EQ(quakes->front().magnitude, 2.5);
+  EXPECT_EQ(quakes->back().magnitude, std::nullopt);
+}
+
+TEST_F(DemoData, AReportIsACloudEventWithTheProperties) {
+  const auto quakes = load(kTwoFeatures);
+  ASSERT_TRUE(quakes);
+  const auto event = bson::Document::from_json(cloud_event(quakes->front(), 1, std::nullopt));
+  ASSERT_TRUE(event) << event.error().describe();
+  const bson::View view = event->view();
+  EXPECT_EQ(view.find("specversion")->string(), "1.0");
+  EXPECT_EQ(view.find("id")->string(), "ci1.1");
+  EXPECT_EQ(view.find("type")->string(), "gov.usgs.earthquake");
+  EXPECT_EQ(view.find("source")->string(), "urn:usgs:earthquakes");
+  EXPECT_EQ(view.find("time")->string(), "2018-02-07T01:26:13.840Z");
+  EXPECT_EQ(view.find("data")->document(), quakes->front().properties.view());
+}
+
+TEST_F(DemoData, ALaterReportHasItsOwnIdAndMagnitude) {
+  const auto quakes = load(kTwoFeatures);
+  ASSERT_TRUE(quakes);
+  const std::string event = cloud_event(quakes->front(), 3, 3.0);
+  EXPECT_THAT(event, HasSubstr("\"ci1.3\""));
+  EXPECT_THAT(event, HasSubstr("\"mag\":3.0"));
+  EXPECT_THAT(event, HasSubstr("M 3.0 - Castaic"));
 }
 
 TEST_F(DemoData, AnAbsentFileSaysHowToGetIt) {

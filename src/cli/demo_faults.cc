@@ -10,13 +10,19 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kPauseMin = milliseconds(2'000);
+constexpr auto kPauseMin = milliseconds(1'500);
 constexpr uint64_t kPauseSpreadMs = 2'000;
+constexpr auto kUnscheduled = std::chrono::hours(1);
 constexpr auto kDownMin = milliseconds(800);
 constexpr uint64_t kDownSpreadMs = 1'200;
+constexpr auto kSilence = seconds(6);
 constexpr auto kElectionPatience = seconds(10);
+constexpr auto kBrokerStopPatience = seconds(10);
+constexpr auto kBrokerStartPatience = seconds(40);
 constexpr auto kLook = milliseconds(100);
 constexpr int kHealTries = 100;
+constexpr size_t kOrdersMax = 5;
+constexpr int32_t kRetryChangeStream = 234;
 
 // "mongodb://user@a:1,b:2/?x" -> a:1, b:2
 std::vector<std::string> hosts_of(const std::string& uri) {
@@ -33,53 +39,77 @@ std::vector<std::string> hosts_of(const std::string& uri) {
   return hosts;
 }
 
+bson::Document fail_point(bson::View mode, bson::View data) {
+  bson::Builder command;
+  command.append("configureFailPoint", "failCommand").append("mode", mode).append("data", data);
+  return command.finish();
+}
+
 }  // namespace
 
-void FaultLedger::inflicted(FaultKind kind, milliseconds at, std::string detail, int64_t written) {
-  entries_.push_back({{kind, at, std::move(detail), std::nullopt}, written});
-  ++inflicted_[static_cast<size_t>(kind)];
+Status FaultOrders::order(const std::string& button) {
+  const auto kind = fault_of_button(button);
+  if (!kind) return fail(React::kReject, "\"" + button + "\" is no fault that this demo inflicts");
+  MutexLock lock(mutex_);
+  if (closed_) return fail(React::kRetry, "the demo is ending: no more faults");
+  if (waiting_.size() >= kOrdersMax) return fail(React::kRetry, "one fault after the other: some still wait");
+  waiting_.push_back(*kind);
+  changed_.notify_all();
+  return {};
 }
 
-void FaultLedger::delivered(int64_t changes, milliseconds now) {
-  for (Entry& entry : entries_) {
-    if (entry.record.survived_after || changes <= entry.written) continue;
-    entry.record.survived_after = now - entry.record.at;
-    ++survived_[static_cast<size_t>(entry.record.kind)];
-  }
+std::optional<FaultKind> FaultOrders::next(Mono deadline, const Clock& clock, std::stop_token stop) {
+  MutexLock lock(mutex_);
+  const auto ready = [this]() REQUIRES(mutex_) { return !waiting_.empty(); };
+  const auto left = std::max(deadline - clock.now(), std::chrono::nanoseconds(0));
+  if (!changed_.wait_for(mutex_, std::move(stop), left, ready)) return std::nullopt;
+  const FaultKind kind = waiting_.front();
+  waiting_.pop_front();
+  return kind;
 }
 
-std::vector<FaultRecord> FaultLedger::newest_first(size_t max) const {
-  std::vector<FaultRecord> records;
-  for (auto entry = entries_.rbegin(); entry != entries_.rend() && records.size() < max; ++entry)
-    records.push_back(entry->record);
-  return records;
+void FaultOrders::close() {
+  MutexLock lock(mutex_);
+  closed_ = true;
 }
 
-size_t FaultLedger::waiting() const {
-  return static_cast<size_t>(
-      std::ranges::count_if(entries_, [](const Entry& entry) { return !entry.record.survived_after; }));
-}
-
-DemoFaults::DemoFaults(DemoServer server, DemoWorld& world, DemoWriter& writer, uint64_t seed, Mono started,
-                       Clock& clock)
+DemoFaults::DemoFaults(DemoServer server, DemoWorld& world, DemoPoster& poster, FaultOrders& orders,
+                       Options options, Clock& clock)
     : server_(std::move(server)),
       world_(world),
-      writer_(writer),
-      random_(seed),
-      started_(started),
+      poster_(poster),
+      orders_(orders),
+      options_(std::move(options)),
+      random_(options_.seed),
       clock_(clock),
-      hosts_(hosts_of(world.uri())),
+      hosts_(hosts_of(world.addresses().mongodb)),
       thread_([this](std::stop_token end) { run(std::move(end)); }) {}
 
 DemoFaults::~DemoFaults() {
-  quiet_.request_stop();
+  request_heal();
   thread_.request_stop();
 }
 
-void DemoFaults::delivered(int64_t changes) {
-  const auto now = std::chrono::duration_cast<milliseconds>(clock_.now() - started_);
+void DemoFaults::request_heal() {
+  orders_.close();
+  quiet_.request_stop();
+}
+
+void DemoFaults::delivered(int64_t events) {
+  const milliseconds now = elapsed();
   MutexLock lock(mutex_);
-  ledger_.delivered(changes, now);
+  ledger_.delivered(events, now);
+}
+
+void DemoFaults::shown(int64_t events) {
+  const milliseconds now = elapsed();
+  MutexLock lock(mutex_);
+  shown_ = events;
+  ledger_.shown(events, now);
+}
+
+milliseconds DemoFaults::elapsed() const {
+  return std::chrono::duration_cast<milliseconds>(clock_.now() - options_.started);
 }
 
 FaultLedger DemoFaults::ledger() const {
@@ -102,64 +132,94 @@ void DemoFaults::note_deployment(std::string text) {
   deployment_ = std::move(text);
 }
 
+void DemoFaults::give_up(Error error) {
+  MutexLock lock(mutex_);
+  if (!failure_) failure_ = std::move(error);
+}
+
 void DemoFaults::run(std::stop_token end) {
-  const std::stop_token quiet = quiet_.get_token();
-  // Every kind once in each round, in an order that the seed decides: no kind is left out of a short demo.
-  std::vector<FaultKind> round;
-  while (clock_.sleep_until(clock_.now() + kPauseMin + milliseconds(random_.below(kPauseSpreadMs)), quiet)) {
-    if (round.empty())
-      for (size_t kind = 0; kind < kFaultKinds; ++kind) round.push_back(static_cast<FaultKind>(kind));
-    const size_t at = random_.below(round.size());
-    const FaultKind kind = round[at];
-    round.erase(round.begin() + static_cast<std::ptrdiff_t>(at));
-    inflict(kind);
+  find_primary();
+  while (const auto kind = next_fault()) {
+    strike_ = clock_.now();
+    // A fault that can't be inflicted is none, and not counted; the next one comes in a moment.
+    if (Status done = inflict(*kind); !done)
+      options_.tell(fmt::format("not inflicted: {}: {}", to_string(*kind), done.error().what));
   }
   restart_what_is_down();
   healed_ = true;
-  // The relay this thread started would end with it.
+  // What this thread started would end with it.
   Mutex mutex;
   CondVar never;
   MutexLock lock(mutex);
   never.wait(mutex, end, [] { return false; });
 }
 
-void DemoFaults::inflict(FaultKind kind) {
-  strike_ = clock_.now();
-  if (kind == FaultKind::kRelayKilled) {
-    if (Status killed = kill_relay(); !killed) {
-      MutexLock lock(mutex_);
-      failure_ = killed.error();
-    }
-    return;
+// Every kind once in each round, in an order that the seed decides: no kind is left out of a short demo. Empty once there
+// are to be no more.
+std::optional<FaultKind> DemoFaults::next_fault() {
+  const std::stop_token quiet = quiet_.get_token();
+  for (;;) {
+    const auto pause = options_.scheduled ? kPauseMin + milliseconds(random_.below(kPauseSpreadMs))
+                                          : milliseconds(kUnscheduled);
+    const auto ordered = orders_.next(clock_.now() + pause, clock_, quiet);
+    if (quiet.stop_requested()) return std::nullopt;
+    if (ordered) return ordered;
+    if (!options_.scheduled) continue;
+    if (round_.empty())
+      for (size_t kind = 0; kind < kFaultKinds; ++kind) round_.push_back(static_cast<FaultKind>(kind));
+    const size_t at = random_.below(round_.size());
+    const FaultKind kind = round_[at];
+    round_.erase(round_.begin() + static_cast<std::ptrdiff_t>(at));
+    return kind;
   }
+}
+
+Status DemoFaults::inflict(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kWorkerKilled:
+      return kill_worker();
+    case FaultKind::kBrokerRestarted:
+      return restart_broker();
+    case FaultKind::kPoisoned:
+      post_poisoned();
+      return {};
+    default:
+      return inflict_on_primary(kind);
+  }
+}
+
+Status DemoFaults::inflict_on_primary(FaultKind kind) {
   const auto primary = find_primary();
-  if (!primary) return;  // an election is on: fault enough
+  if (!primary) return fail(React::kRetry, "there is no primary at present");
   strike_ = clock_.now();
-  // A fault that can't be inflicted is none, and not counted; the next one comes in a moment.
+  Status done;
   switch (kind) {
     case FaultKind::kElection:
-      (void)step_down(*primary);
+      done = step_down(*primary);
       break;
     case FaultKind::kPrimaryKilled:
-      (void)kill_primary(*primary);
+      done = kill_primary(*primary);
       break;
     case FaultKind::kDeadCursors:
-      (void)kill_cursors();
+      done = kill_cursors();
       break;
-    case FaultKind::kClosedConnection:
-      (void)close_connection();
+    case FaultKind::kSilentFeed:
+      done = silence_feed();
       break;
-    case FaultKind::kRelayKilled:
+    default:
+      done = close_connection();
       break;
   }
   find_primary();
+  return done;
 }
 
 void DemoFaults::record(FaultKind kind, Mono at, std::string detail) {
-  const int64_t written = writer_.written();
+  const int64_t posted = poster_.figures().posted;
+  options_.tell(fmt::format("{}: {}", to_string(kind), detail));
   MutexLock lock(mutex_);
-  ledger_.inflicted(kind, std::chrono::duration_cast<milliseconds>(at - started_), std::move(detail),
-                    written);
+  ledger_.inflicted(kind, std::chrono::duration_cast<milliseconds>(at - options_.started), std::move(detail),
+                    posted);
 }
 
 Status DemoFaults::step_down(int primary) {
@@ -189,27 +249,78 @@ Status DemoFaults::kill_cursors() {
                   server_.command("admin", command.view(), DemoServer::Member::kOther));
   const auto killed = reply.view().find("killed");
   const int64_t count = killed ? killed->integer().value_or(0) : 0;
-  if (count == 0) return {};  // the relay had none open: it is recovering from something else
+  if (count == 0) return fail(React::kRetry, "no change stream is open");
   record(FaultKind::kDeadCursors, strike_, fmt::format("{} change stream{}", count, count == 1 ? "" : "s"));
   return {};
 }
 
+// The page's feed alone: its cursor fails, and so does every try to open another one. Stats, socket and the archive's
+// stream go on, so that only a page that proves each of them apart shows the truth.
+Status DemoFaults::silence_feed() {
+  bson::Builder commands, data;
+  commands.append("0", "getMore").append("1", "aggregate");
+  data.append_array("failCommands", commands.view()).append("errorCode", kRetryChangeStream);
+  data.append("appName", demo::kFeedAppName);
+  bson::Builder command;
+  command.append("configureFailPoint", "failCommand").append("mode", "alwaysOn").append("data", data.view());
+  TIDEMARK_TRY(server_.command("admin", command.view(), DemoServer::Member::kPrimary));
+  record(FaultKind::kSilentFeed, strike_, fmt::format("for {} s", kSilence.count()));
+  clock_.sleep_until(clock_.now() + kSilence, {});
+  {
+    MutexLock lock(mutex_);
+    ledger_.silence_ended(shown_);
+  }
+  bson::Builder end;
+  end.append("configureFailPoint", "failCommand").append("mode", "off");
+  for (int tries = 0; tries < kHealTries; ++tries) {
+    if (server_.command("admin", end.view(), DemoServer::Member::kPrimary)) return {};
+    clock_.sleep_until(clock_.now() + kLook, {});
+  }
+  give_up({React::kFatal, "the sandbox doesn't take its fail point back"});
+  return {};
+}
+
 Status DemoFaults::close_connection() {
-  bson::Builder commands, data, mode, command;
+  bson::Builder commands, data, mode;
   commands.append("0", "getMore");
   data.append_array("failCommands", commands.view()).append("closeConnection", true);
   mode.append("times", int32_t{1});
-  command.append("configureFailPoint", "failCommand").append("mode", mode.view()).append("data", data.view());
-  TIDEMARK_TRY(server_.command("admin", command.view(), DemoServer::Member::kPrimary));
+  TIDEMARK_TRY(server_.command("admin", fail_point(mode.view(), data.view()), DemoServer::Member::kPrimary));
   record(FaultKind::kClosedConnection, strike_, "in place of an answer");
   return {};
 }
 
-Status DemoFaults::kill_relay() {
-  const pid_t pid = world_.kill_relay();
-  if (pid == 0) return {};
-  record(FaultKind::kRelayKilled, strike_, fmt::format("process {}", pid));
-  return world_.start_relay();
+Status DemoFaults::kill_worker() {
+  const pid_t pid = world_.kill_worker();
+  if (pid == 0) return fail(React::kRetry, "the worker isn't running");
+  record(FaultKind::kWorkerKilled, strike_, fmt::format("process {}", pid));
+  if (Status started = world_.start_worker(); !started) give_up(started.error());
+  return {};
+}
+
+// Every other time in order, which tells the clients, and every other time with kill -9, which doesn't.
+Status DemoFaults::restart_broker() {
+  DemoBroker& broker = world_.broker();
+  if (!broker.answers()) return fail(React::kRetry, "the broker doesn't answer yet");
+  const bool crash = random_.below(2) == 0;
+  crash ? broker.kill() : broker.stop(kBrokerStopPatience);
+  record(FaultKind::kBrokerRestarted, strike_, crash ? "after a kill -9" : "after an orderly end");
+  if (Status started = broker.start(); !started) give_up(started.error());
+  const Mono deadline = clock_.now() + kBrokerStartPatience;
+  while (!broker.answers()) {
+    if (clock_.now() >= deadline) {
+      give_up({React::kFatal, "the broker doesn't answer after its restart",
+               "its log is in " + broker.log_folder()});
+      break;
+    }
+    clock_.sleep_until(clock_.now() + kLook, {});
+  }
+  return {};
+}
+
+void DemoFaults::post_poisoned() {
+  const int64_t number = poster_.post_poisoned();
+  record(FaultKind::kPoisoned, strike_, fmt::format("number {}, a dead letter soon", number));
 }
 
 // A member that is told to die can't answer: another one is asked.
@@ -221,7 +332,7 @@ Status DemoFaults::control(const char* action, int member) {
 }
 
 std::optional<int> DemoFaults::find_primary() {
-  const Mono give_up = clock_.now() + kElectionPatience;
+  const Mono give_up_at = clock_.now() + kElectionPatience;
   bson::Builder hello;
   hello.append("hello", int32_t{1});
   do {
@@ -236,7 +347,7 @@ std::optional<int> DemoFaults::find_primary() {
         return member;
       }
     }
-  } while (clock_.sleep_until(clock_.now() + kLook, quiet_.get_token()) && clock_.now() < give_up);
+  } while (clock_.sleep_until(clock_.now() + kLook, quiet_.get_token()) && clock_.now() < give_up_at);
   return std::nullopt;
 }
 
@@ -248,10 +359,7 @@ void DemoFaults::restart_what_is_down() {
       clock_.sleep_until(clock_.now() + kLook, {});
     }
   }
-  if (down_) {
-    MutexLock lock(mutex_);
-    failure_ = Error{React::kFatal, fmt::format("member {} of the sandbox can't be restarted", *down_)};
-  }
+  if (down_) give_up({React::kFatal, fmt::format("member {} of the sandbox can't be restarted", *down_)});
 }
 
 }  // namespace tidemark::cli

@@ -1,62 +1,66 @@
-// The demo's faults, on a thread of their own: every few seconds one of five kinds, chosen by a seed. Each is
-// remembered with the number of changes written by then; it counts as survived once a change written after it
-// was delivered.
+// The demo's faults, on a thread of their own: every few seconds one of eight kinds, chosen by a seed, and in between those
+// that somebody orders with a button of the page. Each is remembered with the number of events posted by then; it counts
+// as survived once an event posted after it stands at the end of the line.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/mutex.h"
+#include "cli/demo_ledger.h"
+#include "cli/demo_poster.h"
 #include "cli/demo_server.h"
-#include "cli/demo_view.h"
 #include "cli/demo_world.h"
-#include "cli/demo_writer.h"
 #include "env/clock.h"
 #include "env/random.h"
 
 namespace tidemark::cli {
 
-// Which faults were inflicted and which survived. Pure; one thread.
-class FaultLedger {
+// What is ordered by hand and not yet inflicted. Thread-safe.
+class FaultOrders {
  public:
-  // `written` changes were acknowledged when the fault had struck.
-  void inflicted(FaultKind kind, std::chrono::milliseconds at, std::string detail, int64_t written);
-  void delivered(int64_t changes, std::chrono::milliseconds now);
-
-  const std::array<int, kFaultKinds>& inflicted_counts() const { return inflicted_; }
-  const std::array<int, kFaultKinds>& survived_counts() const { return survived_; }
-  std::vector<FaultRecord> newest_first(size_t max) const;
-  size_t waiting() const;
+  // kReject for a name that is no fault's, kRetry while too many wait or the demo is ending.
+  Status order(const std::string& button) EXCLUDES(mutex_);
+  // The next one; empty at the deadline and once `stop` is requested.
+  std::optional<FaultKind> next(Mono deadline, const Clock& clock, std::stop_token stop) EXCLUDES(mutex_);
+  void close() EXCLUDES(mutex_);
 
  private:
-  struct Entry {
-    FaultRecord record;
-    int64_t written = 0;
-  };
-  std::vector<Entry> entries_;  // one every few seconds
-  std::array<int, kFaultKinds> inflicted_{};
-  std::array<int, kFaultKinds> survived_{};
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<FaultKind> waiting_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 class DemoFaults {
  public:
-  // Everything it is given outlives it. `started` is the demo's start. Begins at once, with a pause.
-  DemoFaults(DemoServer server, DemoWorld& world, DemoWriter& writer, uint64_t seed, Mono started,
+  struct Options {
+    uint64_t seed = 0;
+    Mono started;           // the demo's start
+    bool scheduled = true;  // false: only those that are ordered
+    // Told of each fault in a sentence, on the thread of the faults.
+    std::function<void(const std::string&)> tell;
+  };
+  // Everything it is given outlives it. Begins at once, with a pause.
+  DemoFaults(DemoServer server, DemoWorld& world, DemoPoster& poster, FaultOrders& orders, Options options,
              Clock& clock);
-  // Also ends the relay it may have started: stop that first.
+  // Also ends what this thread may have started, the worker and the broker: stop those first.
   ~DemoFaults();
 
-  // No more faults; healed() once every member and the relay run again.
-  void request_heal() { quiet_.request_stop(); }
+  // No more faults; healed() once every member, the broker and the worker run again.
+  void request_heal();
   bool healed() const { return healed_.load(); }
 
-  void delivered(int64_t changes) EXCLUDES(mutex_);
+  // How many events stand at the end of the line, and how many the page's feed has shown: see FaultLedger.
+  void delivered(int64_t events) EXCLUDES(mutex_);
+  void shown(int64_t events) EXCLUDES(mutex_);
   FaultLedger ledger() const EXCLUDES(mutex_);
   // What the deployment is up to: "primary is member 1".
   std::string deployment() const EXCLUDES(mutex_);
@@ -64,34 +68,44 @@ class DemoFaults {
 
  private:
   void run(std::stop_token end);
-  void inflict(FaultKind kind);
+  std::optional<FaultKind> next_fault();
+  std::chrono::milliseconds elapsed() const;
+  Status inflict(FaultKind kind);
+  Status inflict_on_primary(FaultKind kind);
   void record(FaultKind kind, Mono at, std::string detail) EXCLUDES(mutex_);
   Status step_down(int primary);
   Status kill_primary(int primary);
   Status kill_cursors();
+  Status silence_feed();
   Status close_connection();
-  Status kill_relay();
+  Status kill_worker();
+  Status restart_broker();
+  void post_poisoned();
   Status control(const char* action, int member);
   // The member that is primary, by its place in the URI; empty while there is none.
   std::optional<int> find_primary();
   void note_deployment(std::string text) EXCLUDES(mutex_);
+  void give_up(Error error) EXCLUDES(mutex_);
   void restart_what_is_down();
 
   DemoServer server_;
   DemoWorld& world_;
-  DemoWriter& writer_;
+  DemoPoster& poster_;
+  FaultOrders& orders_;
+  const Options options_;
   SeededRandom random_;
-  const Mono started_;
   Clock& clock_;
   std::vector<std::string> hosts_;
-  std::optional<int> down_;  // a killed member, the thread's own
-  std::stop_source quiet_;   // no more faults
-  Mono strike_;              // when the present fault began
+  std::vector<FaultKind> round_;  // kinds still to come in this round, the thread's own
+  std::optional<int> down_;       // a killed member, the thread's own
+  std::stop_source quiet_;        // no more faults
+  Mono strike_;                   // when the present fault began
 
   std::atomic<bool> healed_ = false;
 
   mutable Mutex mutex_;
   FaultLedger ledger_ GUARDED_BY(mutex_);
+  int64_t shown_ GUARDED_BY(mutex_) = 0;
   std::string deployment_ GUARDED_BY(mutex_) = "starting";
   std::optional<Error> failure_ GUARDED_BY(mutex_);
   std::jthread thread_;

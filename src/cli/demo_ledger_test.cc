@@ -1,67 +1,79 @@
-#include <gtest/gtest.h>
+#include "cli/demo_ledger.h"
 
-#include "cli/demo_faults.h"
-#include "cli/demo_watch.h"
-#include "cli/demo_writer.h"
+#include <set>
+
+#include <gtest/gtest.h>
 
 namespace tidemark::cli {
 namespace {
 
-using bson::Timestamp;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 Mono at(int64_t ms) { return Mono(milliseconds(ms)); }
 
-TEST(DeliveryLedger, APositionDeliversWhatWasWrittenUpToIt) {
+TEST(DeliveryLedger, TheOldestEventThatHasNotArrivedTellsTheLag) {
   DeliveryLedger ledger;
-  ledger.acknowledged({10, 1}, 5, at(100));
-  ledger.acknowledged({10, 9}, 3, at(150));
-  ledger.acknowledged({11, 1}, 2, at(200));
-  EXPECT_EQ(ledger.written(), 10);
-  EXPECT_EQ(ledger.last(), (Timestamp{11, 1}));
-
-  EXPECT_EQ(ledger.progress({10, 0}, at(300)).delivered, 0);
-  const auto some = ledger.progress({10, 9}, at(300));
-  EXPECT_EQ(some.delivered, 8);
-  EXPECT_EQ(some.lag, milliseconds(100)) << "the age of the oldest change that is not delivered";
-  const auto all = ledger.progress({12, 0}, at(300));
-  EXPECT_EQ(all.delivered, 10);
-  EXPECT_EQ(all.lag.count(), 0);
+  EXPECT_EQ(ledger.lag(0, at(50)).count(), 0) << "nothing was promised";
+  ledger.accepted(5, at(100));
+  ledger.accepted(3, at(150));
+  ledger.accepted(2, at(200));
+  EXPECT_EQ(ledger.accepted(), 10);
+  EXPECT_EQ(ledger.lag(4, at(300)), milliseconds(200)) << "the fifth still waits";
+  EXPECT_EQ(ledger.lag(8, at(300)), milliseconds(100));
+  EXPECT_EQ(ledger.lag(10, at(300)).count(), 0);
 }
 
-TEST(DeliveryLedger, APositionThatWentBackTakesNothingBack) {
+TEST(DeliveryLedger, AnArchiveThatStandsStillCostsNoMemory) {
   DeliveryLedger ledger;
-  ledger.acknowledged({10, 1}, 5, at(0));
-  EXPECT_EQ(ledger.progress({10, 1}, at(1)).delivered, 5);
-  EXPECT_EQ(ledger.progress({9, 1}, at(1)).delivered, 5);
+  for (int i = 1; i <= 60'000; ++i) ledger.accepted(1, at(i));
+  EXPECT_EQ(ledger.lag(49'998, at(60'000)), milliseconds(60'000 - 49'999));
+  EXPECT_GT(ledger.lag(59'999, at(60'000)).count(), 0) << "the rest has run together";
+  EXPECT_EQ(ledger.lag(60'000, at(60'000)).count(), 0);
 }
 
-TEST(DeliveryLedger, ARelayThatStandsStillCostsNoMemory) {
-  DeliveryLedger ledger;
-  for (uint32_t i = 1; i <= 60'000; ++i) ledger.acknowledged({i, 0}, 1, at(i));
-  EXPECT_EQ(ledger.progress({50'000 - 1, 0}, at(60'000)).delivered, 49'999);
-  EXPECT_EQ(ledger.progress({59'999, 0}, at(60'000)).delivered, 49'999) << "the rest has run together";
-  EXPECT_EQ(ledger.progress({60'000, 0}, at(60'000)).delivered, 60'000);
+TEST(FaultKinds, EachHasAButtonOfItsOwn) {
+  std::set<std::string_view> names;
+  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
+    const auto fault = static_cast<FaultKind>(kind);
+    EXPECT_TRUE(names.insert(button_name(fault)).second) << button_name(fault);
+    EXPECT_EQ(fault_of_button(button_name(fault)), fault);
+    EXPECT_FALSE(button_label(fault).empty());
+  }
+  EXPECT_EQ(fault_of_button("rm -rf"), std::nullopt);
 }
 
-TEST(FaultLedger, AFaultIsSurvivedOnceALaterChangeArrived) {
+TEST(FaultLedger, AFaultIsSurvivedOnceALaterEventArrived) {
   FaultLedger ledger;
   ledger.inflicted(FaultKind::kElection, seconds(2), "member 1 steps down", 100);
-  ledger.inflicted(FaultKind::kRelayKilled, seconds(5), "process 7", 200);
+  ledger.inflicted(FaultKind::kWorkerKilled, seconds(5), "process 7", 200);
   ledger.delivered(100, milliseconds(5'100));
-  EXPECT_EQ(ledger.waiting(), 2u) << "what was written before it proves nothing";
+  EXPECT_EQ(ledger.waiting(), 2u) << "what was posted before it proves nothing";
   ledger.delivered(101, milliseconds(5'200));
   EXPECT_EQ(ledger.waiting(), 1u);
   EXPECT_EQ(ledger.survived_counts()[static_cast<size_t>(FaultKind::kElection)], 1);
-  EXPECT_EQ(ledger.inflicted_counts()[static_cast<size_t>(FaultKind::kRelayKilled)], 1);
+  EXPECT_EQ(ledger.inflicted_counts()[static_cast<size_t>(FaultKind::kWorkerKilled)], 1);
 
   const auto newest = ledger.newest_first(1);
   ASSERT_EQ(newest.size(), 1u);
-  EXPECT_EQ(newest[0].kind, FaultKind::kRelayKilled);
+  EXPECT_EQ(newest[0].kind, FaultKind::kWorkerKilled);
   EXPECT_FALSE(newest[0].survived_after.has_value());
   ledger.delivered(999, milliseconds(5'310));
   EXPECT_EQ(ledger.newest_first(1)[0].survived_after, milliseconds(310));
+}
+
+TEST(FaultLedger, ASilencedFeedIsHeardOnceItShowsMoreThanBefore) {
+  FaultLedger ledger;
+  ledger.inflicted(FaultKind::kSilentFeed, seconds(2), "for 6 s", 100);
+  ledger.delivered(500, seconds(3));
+  ledger.shown(120, seconds(3));
+  EXPECT_EQ(ledger.waiting(), 1u)
+      << "the archive goes on all the while, and the feed may still empty its pipe";
+  ledger.silence_ended(120);
+  ledger.shown(120, seconds(8));
+  EXPECT_EQ(ledger.waiting(), 1u);
+  ledger.shown(121, seconds(9));
+  EXPECT_EQ(ledger.newest_first(1)[0].survived_after, seconds(7));
 }
 
 TEST(RateMeter, CountsOverTheLastTwoSeconds) {

@@ -2,8 +2,6 @@
 
 #include <mongoc/mongoc.h>
 
-#include "bson/json.h"
-
 namespace tidemark::cli {
 
 struct DemoServerPool::Pool {
@@ -91,7 +89,8 @@ Result<bson::Document> DemoServer::write(const std::string& database, bson::View
   return result;
 }
 
-Result<std::vector<guard::Row>> DemoServer::rows(const std::string& database, const std::string& collection) {
+Status DemoServer::each(const std::string& database, const std::string& collection,
+                        const std::function<void(bson::View)>& take) {
   const std::unique_ptr<mongoc_collection_t, decltype(&mongoc_collection_destroy)> handle(
       mongoc_client_get_collection(lease_->client, database.c_str(), collection.c_str()),
       mongoc_collection_destroy);
@@ -106,18 +105,11 @@ Result<std::vector<guard::Row>> DemoServer::rows(const std::string& database, co
   const bson_t raw_options = options.view().raw();
   const std::unique_ptr<mongoc_cursor_t, decltype(&mongoc_cursor_destroy)> cursor(
       mongoc_collection_find_with_opts(handle.get(), &filter, &raw_options, nullptr), mongoc_cursor_destroy);
-  std::vector<guard::Row> rows;
   const bson_t* document = nullptr;
-  while (mongoc_cursor_next(cursor.get(), &document)) {
-    const bson::View view(document);
-    guard::Row row;
-    if (const auto id = view.find("_id")) bson::append_json_value(*id, bson::JsonMode::kCanonical, row.id);
-    row.doc = bson::to_json(view);
-    rows.push_back(std::move(row));
-  }
+  while (mongoc_cursor_next(cursor.get(), &document)) take(bson::View(document));
   bson_error_t error;
   if (mongoc_cursor_error(cursor.get(), &error)) return fail(server_error("find", error));
-  return rows;
+  return {};
 }
 
 }  // namespace tidemark::cli

@@ -2,13 +2,12 @@
 // collection. libmongoc stays behind it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "bson/document.h"
-#include "guard/compare.h"
 
 namespace tidemark::cli {
 
@@ -22,9 +21,9 @@ class DemoServer {
   Result<bson::Document> command(const std::string& database, bson::View command, Member member);
   // A write with {w: "majority"}; a write concern that isn't met is an error.
   Result<bson::Document> write(const std::string& database, bson::View command);
-  // Every document of the collection, read with {readConcern: "majority"}: ids and documents in canonical
-  // Extended JSON.
-  Result<std::vector<guard::Row>> rows(const std::string& database, const std::string& collection);
+  // Hands every document of the collection out, in order of _id, read with {readConcern: "majority"}.
+  Status each(const std::string& database, const std::string& collection,
+              const std::function<void(bson::View)>& take);
 
  private:
   friend class DemoServerPool;

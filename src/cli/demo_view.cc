@@ -14,7 +14,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kWidthMax = 100;
-constexpr size_t kLeft = 40;  // where the second column of figures begins
+constexpr size_t kName = 16;  // where the first column of figures begins
+constexpr size_t kLeft = 42;  // where the second column's names begin
 
 enum class Style { kPlain, kDim, kBold, kGood, kBad, kTitle };
 
@@ -90,12 +91,6 @@ std::string duration_text(const std::optional<milliseconds>& duration) {
   return duration ? human_duration(*duration) : "-";
 }
 
-std::string delta_text(const DemoSnapshot& snapshot) {
-  if (!snapshot.source_count || !snapshot.destination_count) return "-";
-  const int64_t delta = *snapshot.source_count - *snapshot.destination_count;
-  return (delta > 0 ? "+" : "") + grouped(delta);
-}
-
 int total(const std::array<int, kFaultKinds>& counts) {
   int sum = 0;
   for (const int count : counts) sum += count;
@@ -130,8 +125,8 @@ class Frame {
   void figures(std::string_view name, const std::string& value, std::string_view name2,
                const std::string& value2, Style style = Style::kBold) {
     Line text = line();
-    text.add("  ").add(name, Style::kDim).pad_to(16).add(value, style).pad_to(kLeft);
-    text.add(name2, Style::kDim).pad_to(kLeft + 15).add(value2, Style::kBold);
+    text.add("  ").add(name, Style::kDim).pad_to(kName).add(value, style).pad_to(kLeft);
+    text.add(name2, Style::kDim).pad_to(kLeft + 14).add(value2, style);
     add(text);
   }
   size_t width() const { return width_; }
@@ -148,31 +143,68 @@ class Frame {
 void add_header(Frame& frame, const DemoSnapshot& snapshot) {
   Line title = frame.line();
   title.add(" Tidemark demo", Style::kTitle)
-      .add("  USGS earthquakes: MongoDB sandbox → tidemark run → SQLite");
+      .add("  quakes: HTTP → RabbitMQ → classified → MongoDB → page, SQLite");
   frame.add(title);
   Line stage = frame.line();
   stage.add(fmt::format(" {} of {}  seed {}  ", clock_text(snapshot.elapsed), clock_text(snapshot.duration),
                         snapshot.seed));
   stage.add(snapshot.stage, Style::kBold);
   frame.add(stage);
+  Line page = frame.line();
+  page.add(" The page: ")
+      .add(snapshot.page_url, Style::kTitle)
+      .add("  every plane's proof of life, and buttons");
+  frame.add(page);
   frame.blank();
 }
 
+std::string severities_text(const DemoSnapshot& snapshot) {
+  std::string text;
+  for (const char* name : {"minor", "light", "moderate", "strong", "major", "unknown"})
+    for (const auto& [severity, count] : snapshot.severities)
+      if (severity == name) text += fmt::format("{}{} {}", text.empty() ? "" : "  ", name, grouped(count));
+  return text.empty() ? "-" : text;
+}
+
+// What goes well needs no room: only the planes that don't stream are named, and all of them when none does.
+std::string planes_text(const DemoSnapshot& snapshot, bool& well) {
+  std::string text;
+  well = !snapshot.page.planes.empty();
+  for (const auto& [name, state] : snapshot.page.planes) {
+    if (state == "streaming") continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, state);
+    well = false;
+  }
+  if (!text.empty()) return text;
+  return well ? fmt::format("all {} stream", snapshot.page.planes.size()) : "-";
+}
+
+void add_row(Frame& frame, std::string_view name, const std::string& value, Style style = Style::kPlain) {
+  Line line = frame.line();
+  frame.add(line.add("  ").add(name, Style::kDim).pad_to(kName).add(value, style));
+}
+
 void add_figures(Frame& frame, const DemoSnapshot& snapshot) {
-  frame.figures("source", count_text(snapshot.source_count) + " documents", "events/s",
-                grouped(static_cast<int64_t>(snapshot.events_per_s + 0.5)));
-  frame.figures("destination", count_text(snapshot.destination_count) + " documents", "lag",
+  frame.figures("accepted", grouped(snapshot.accepted) + " events (202)", "posted again",
+                grouped(snapshot.refusals) + " times");
+  frame.figures("in MongoDB", count_text(snapshot.stored) + " events", "in SQLite",
+                count_text(snapshot.archived) + " events");
+  frame.figures("in the queue", count_text(snapshot.page.waiting) + " events", "dead letters",
+                fmt::format("{} of {} poisoned", count_text(snapshot.page.dead_letters), snapshot.poisoned));
+  frame.figures("on the page", count_text(snapshot.page.shown) + " events", "lag",
                 duration_text(snapshot.lag));
-  frame.figures("delta", delta_text(snapshot), "position age", duration_text(snapshot.position_age));
-  frame.figures("written", grouped(snapshot.written) + " changes", "delivered",
-                grouped(snapshot.delivered) + " changes");
-  Line state = frame.line();
-  state.add("  ").add("deployment", Style::kDim).pad_to(16).add(snapshot.source).pad_to(kLeft);
-  state.add("relay", Style::kDim).pad_to(kLeft + 15).add(snapshot.relay);
-  frame.add(state);
+  add_row(frame, "severity", severities_text(snapshot));
+  bool well = false;
+  const std::string planes = planes_text(snapshot, well);
+  add_row(frame, "planes", planes, well ? Style::kGood : Style::kBad);
+  frame.figures("deployment", snapshot.deployment, "worker", snapshot.worker, Style::kPlain);
+  frame.figures("position age", duration_text(snapshot.position_age), "broker", snapshot.broker,
+                Style::kPlain);
   Line rates = frame.line();
-  rates.add("  ").add("events/s", Style::kDim).pad_to(16);
-  rates.add(sparkline(snapshot.rates, frame.width() > 18 ? frame.width() - 18 : 0), Style::kGood);
+  rates.add("  ").add("events/s", Style::kDim).pad_to(kName);
+  rates.add(fmt::format("{:<7.0f}", snapshot.events_per_s), Style::kBold);
+  rates.add(sparkline(snapshot.rates, frame.width() > kName + 9 ? frame.width() - kName - 9 : 0),
+            Style::kGood);
   frame.add(rates);
   frame.blank();
 }
@@ -190,11 +222,10 @@ void add_faults(Frame& frame, const DemoSnapshot& snapshot) {
     }
     frame.add(line);
   }
-  frame.blank();
   Line last = frame.line();
   frame.add(last.add("  Last faults", Style::kBold));
   for (const FaultRecord& fault : snapshot.last_faults) {
-    if (frame.left() <= 2) break;
+    if (frame.left() <= 1) break;
     Line line = frame.line();
     line.add(fmt::format("    {}  {}", clock_text(fault.at), to_string(fault.kind))).pad_to(33);
     if (fault.survived_after) {
@@ -207,38 +238,6 @@ void add_faults(Frame& frame, const DemoSnapshot& snapshot) {
 }
 
 }  // namespace
-
-std::string_view to_string(FaultKind kind) {
-  switch (kind) {
-    case FaultKind::kElection:
-      return "election";
-    case FaultKind::kPrimaryKilled:
-      return "primary killed";
-    case FaultKind::kDeadCursors:
-      return "cursors killed";
-    case FaultKind::kClosedConnection:
-      return "connection closed";
-    case FaultKind::kRelayKilled:
-      return "kill -9 of the relay";
-  }
-  return "unknown";
-}
-
-std::string_view plural(FaultKind kind) {
-  switch (kind) {
-    case FaultKind::kElection:
-      return "elections";
-    case FaultKind::kPrimaryKilled:
-      return "primary kills";
-    case FaultKind::kDeadCursors:
-      return "cursor kills";
-    case FaultKind::kClosedConnection:
-      return "closed connections";
-    case FaultKind::kRelayKilled:
-      return "relay kills (kill -9)";
-  }
-  return "unknown";
-}
 
 std::string grouped(int64_t value) {
   const bool negative = value < 0;
@@ -272,24 +271,25 @@ std::vector<std::string> render_frame(const DemoSnapshot& snapshot, int width, i
   add_header(frame, snapshot);
   add_figures(frame, snapshot);
   add_faults(frame, snapshot);
-  if (frame.left() >= 2) {
-    frame.blank();
+  if (frame.left() >= 1) {
     Line foot = frame.line();
-    frame.add(foot.add("  All figures come from outside the relay. Ctrl-C ends early, with the audit.",
+    frame.add(foot.add("  All figures come from outside the planes. Ctrl-C ends early, with the audit.",
                        Style::kDim));
   }
   return frame.take();
 }
 
 std::string render_line(const DemoSnapshot& snapshot) {
+  bool well = false;
   return fmt::format(
-      "{} source {} destination {} delta {} written {} delivered {} events/s {:.0f} lag {} position age {} "
-      "faults "
-      "survived {} of {} ({})",
-      clock_text(snapshot.elapsed), count_text(snapshot.source_count), count_text(snapshot.destination_count),
-      delta_text(snapshot), snapshot.written, snapshot.delivered, snapshot.events_per_s,
-      duration_text(snapshot.lag), duration_text(snapshot.position_age), total(snapshot.survived),
-      total(snapshot.inflicted), snapshot.stage);
+      "{} accepted {} MongoDB {} SQLite {} page {} queue {} dead letters {} posted again {} events/s {:.0f} "
+      "lag {} faults "
+      "survived {} of {} planes: {} ({})",
+      clock_text(snapshot.elapsed), grouped(snapshot.accepted), count_text(snapshot.stored),
+      count_text(snapshot.archived), count_text(snapshot.page.shown), count_text(snapshot.page.waiting),
+      count_text(snapshot.page.dead_letters), grouped(snapshot.refusals), snapshot.events_per_s,
+      duration_text(snapshot.lag), total(snapshot.survived), total(snapshot.inflicted),
+      planes_text(snapshot, well), snapshot.stage);
 }
 
 bool Screen::usable() {

@@ -1,4 +1,4 @@
-// What the demo shows: pure functions from a snapshot to text, and the terminal they are drawn on.
+// What the demo shows in the terminal: pure functions from a snapshot to text, and the screen they are drawn on.
 #pragma once
 
 #include <array>
@@ -7,39 +7,43 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "cli/demo_ledger.h"
 
 namespace tidemark::cli {
 
-enum class FaultKind : uint8_t { kElection, kPrimaryKilled, kDeadCursors, kClosedConnection, kRelayKilled };
-constexpr size_t kFaultKinds = 5;
-std::string_view to_string(FaultKind kind);  // "election"
-std::string_view plural(FaultKind kind);     // "elections"
-
-// One fault as it happened.
-struct FaultRecord {
-  FaultKind kind = FaultKind::kElection;
-  std::chrono::milliseconds at{0};  // since the demo's start
-  std::string detail;               // "member 1 steps down"
-  // From the fault to the first later write that the relay delivered; empty until then.
-  std::optional<std::chrono::milliseconds> survived_after;
+// What the page's HTTP interface tells. Empty = it doesn't say, or doesn't answer.
+struct PageFigures {
+  std::optional<int64_t> shown;         // events that the feed has shown, replays included
+  std::optional<int64_t> waiting;       // messages in the queue
+  std::optional<int64_t> dead_letters;  // kept at present
+  std::vector<std::pair<std::string, std::string>> planes;  // each pipeline's name and state
 };
 
-// Both ends and everything around them at one moment, as seen from outside the relay. Empty = not known yet.
+// Everything at one moment, as seen from outside. Empty = not known yet.
 struct DemoSnapshot {
-  std::string stage;  // "writing and breaking things", "draining", "auditing"
+  std::string stage;  // "posting, and breaking things", "draining", "auditing"
+  std::string page_url;
   uint64_t seed = 0;
   std::chrono::milliseconds elapsed{0};
   std::chrono::milliseconds duration{0};
-  std::optional<int64_t> source_count;
-  std::optional<int64_t> destination_count;
-  int64_t written = 0;    // changes the deployment acknowledged
-  int64_t delivered = 0;  // of those, the ones the stored position has passed
+  int64_t posted = 0;               // different events
+  int64_t accepted = 0;             // of those, answered 202
+  int64_t refusals = 0;             // answers 503, and requests without an answer: each posted again
+  int64_t poisoned = 0;             // accepted ones that can't be processed
+  std::optional<int64_t> stored;    // in MongoDB
+  std::optional<int64_t> archived;  // in SQLite
+  std::vector<std::pair<std::string, int64_t>> severities;
+  PageFigures page;
   double events_per_s = 0;
-  std::optional<std::chrono::milliseconds> lag;  // age of the oldest change not yet delivered; 0 = none
-  std::optional<std::chrono::milliseconds> position_age;  // since the position was last saved
-  std::string relay;                                      // "running, start 3"
-  std::string source;                                     // "primary is member 1", "electing a primary"
+  std::optional<std::chrono::milliseconds>
+      lag;  // age of the oldest accepted event not yet in SQLite; 0 = none
+  std::optional<std::chrono::milliseconds> position_age;  // since the archive's position was last saved
+  std::string deployment;                                 // "primary is member 1", "electing a primary"
+  std::string broker;                                     // "start 2, pid 17"
+  std::string worker;
   std::vector<double> rates;  // events per second, one value a second, oldest first
   std::array<int, kFaultKinds> inflicted{};
   std::array<int, kFaultKinds> survived{};

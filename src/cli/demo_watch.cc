@@ -1,8 +1,8 @@
 #include "cli/demo_watch.h"
 
-#include "cli/demo_world.h"
-#include "sinks/sqlite/database.h"
-#include "sinks/sqlite/positions.h"
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
 
 namespace tidemark::cli {
 namespace {
@@ -10,145 +10,153 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kLook = milliseconds(50);
-constexpr auto kRateWindow = seconds(2);
-constexpr size_t kSecondsShown = 120;
-constexpr size_t kIdsShown = 10;
-constexpr const char* kPositionTable = "tidemark_positions";  // the sink's default
+constexpr auto kLook = milliseconds(100);
+constexpr auto kLookAtPage = milliseconds(500);
+constexpr auto kPagePatience = seconds(2);
+constexpr int kLooksPerGroup = 20;  // grouping reads every document
 
-sqlite::DatabaseOptions read_only(const std::string& path) {
-  sqlite::DatabaseOptions options;
-  options.path = path;
-  options.read_only = true;
-  return options;
-}
-
-Result<int64_t> count_source(DemoServer& server) {
+Result<int64_t> count_events(DemoServer& server) {
   bson::Builder command;
-  command.append("count", DemoWorld::kCollection);
+  command.append("count", demo::kCollection);
   TIDEMARK_ASSIGN(const bson::Document reply,
-                  server.command(DemoWorld::kDatabase, command.view(), DemoServer::Member::kPrimary));
+                  server.command(demo::kDatabase, command.view(), DemoServer::Member::kPrimary));
   const auto count = reply.view().find("n");
   const auto value = count ? count->integer() : std::nullopt;
   if (!value) return fail(React::kFatal, "count: the reply has no n");
   return *value;
 }
 
+Result<std::vector<std::pair<std::string, int64_t>>> count_severities(DemoServer& server) {
+  bson::Builder one, group, stage, pipeline, cursor, command;
+  one.append("$sum", int32_t{1});
+  group.append("_id", "$severity").append("n", one.view());
+  stage.append("$group", group.view());
+  pipeline.append("0", stage.view());
+  command.append("aggregate", demo::kCollection).append_array("pipeline", pipeline.view());
+  command.append("cursor", cursor.view());
+  TIDEMARK_ASSIGN(const bson::Document reply,
+                  server.command(demo::kDatabase, command.view(), DemoServer::Member::kPrimary));
+  const auto batch = reply.view().find_path("cursor.firstBatch");
+  if (!batch || !batch->is_array()) return fail(React::kFatal, "aggregate: the reply has no firstBatch");
+  std::vector<std::pair<std::string, int64_t>> counts;
+  for (const bson::Element each : batch->document()) {
+    if (!each.is_document()) continue;
+    const auto name = each.document().find("_id");
+    const auto count = each.document().find("n");
+    if (name && name->is_string() && count) counts.emplace_back(name->string(), count->integer().value_or(0));
+  }
+  return counts;
+}
+
+std::optional<int64_t> optional_count(const nlohmann::json& object, const char* name) {
+  const auto field = object.find(name);
+  if (field == object.end() || !field->is_number_integer()) return std::nullopt;
+  return field->get<int64_t>();
+}
+
+std::string text_of(const nlohmann::json& object, const char* name) {
+  const auto field = object.find(name);
+  return field != object.end() && field->is_string() ? field->get<std::string>() : std::string();
+}
+
 }  // namespace
 
-Result<int64_t> DemoDestination::count() const {
-  TIDEMARK_ASSIGN(const auto database, sqlite::Database::open(read_only(path_), clock_));
-  TIDEMARK_ASSIGN(auto select,
-                  database->prepare("SELECT count(*) FROM " + sqlite::quoted(DemoWorld::kTable)));
-  TIDEMARK_TRY(select.step());
-  return select.integer(0);
-}
-
-Result<std::optional<StoredPosition>> DemoDestination::position() const {
-  TIDEMARK_ASSIGN(const auto database, sqlite::Database::open(read_only(path_), clock_));
-  return sqlite::PositionTable(kPositionTable).read(*database, DemoWorld::kPipeline);
-}
-
-Result<std::vector<guard::Row>> DemoDestination::rows() const {
-  TIDEMARK_ASSIGN(const auto database, sqlite::Database::open(read_only(path_), clock_));
-  TIDEMARK_ASSIGN(auto select, database->prepare("SELECT id, doc FROM " + sqlite::quoted(DemoWorld::kTable)));
-  std::vector<guard::Row> rows;
-  while (true) {
-    TIDEMARK_ASSIGN(const bool there, select.step());
-    if (!there) return rows;
-    rows.push_back({select.text(0), select.text(1)});
+Result<PageFigures> read_overview(const std::string& json) {
+  const auto overview = nlohmann::json::parse(json, nullptr, false);
+  const auto pipelines = overview.is_object() ? overview.find("pipelines") : overview.end();
+  if (!overview.is_object() || pipelines == overview.end() || !pipelines->is_array())
+    return fail(React::kFatal, "no overview of pipelines: " + json.substr(0, 200));
+  PageFigures figures;
+  for (const nlohmann::json& pipeline : *pipelines) {
+    if (!pipeline.is_object()) continue;
+    const std::string name = text_of(pipeline, "name");
+    figures.planes.emplace_back(name, text_of(pipeline, "state"));
+    if (name == demo::kObserve) figures.shown = optional_count(pipeline, "events_delivered");
+    if (name != demo::kProcess) continue;
+    figures.waiting = optional_count(pipeline, "backlog");
+    figures.dead_letters = optional_count(pipeline, "dead_letters");
   }
+  return figures;
 }
 
-void RateMeter::add(int64_t total, Mono now) {
-  recent_.push_back({now, total});
-  while (recent_.size() > 2 && now - recent_.front().at > kRateWindow) recent_.pop_front();
-  if (!second_) second_ = Sample{now, total};
-  const auto passed = now - second_->at;
-  if (passed < seconds(1)) return;
-  by_second_.push_back(static_cast<double>(total - second_->total) /
-                       std::chrono::duration<double>(passed).count());
-  if (by_second_.size() > kSecondsShown) by_second_.erase(by_second_.begin());
-  second_ = Sample{now, total};
-}
-
-double RateMeter::per_second() const {
-  if (recent_.size() < 2) return 0;
-  const double time = std::chrono::duration<double>(recent_.back().at - recent_.front().at).count();
-  return time > 0 ? static_cast<double>(recent_.back().total - recent_.front().total) / time : 0;
-}
-
-DemoWatch::DemoWatch(DemoServer server, std::string database_path, DemoWriter& writer, DemoFaults* faults,
-                     Clock& clock)
+DemoWatch::DemoWatch(DemoServer server, const DemoAddresses& addresses, DemoPoster& poster,
+                     DemoFaults& faults, Clock& clock)
     : server_(std::move(server)),
-      destination_(std::move(database_path), clock),
-      writer_(writer),
+      archive_(addresses.database_path, clock),
+      page_(addresses.page_port, kPagePatience),
+      poster_(poster),
       faults_(faults),
       clock_(clock),
-      source_thread_([this](std::stop_token stop) { run(std::move(stop), &DemoWatch::look_at_source); }),
-      destination_thread_(
-          [this](std::stop_token stop) { run(std::move(stop), &DemoWatch::look_at_destination); }) {}
+      storage_thread_(
+          [this](std::stop_token stop) { run(std::move(stop), kLook, &DemoWatch::look_at_storage); }),
+      archive_thread_(
+          [this](std::stop_token stop) { run(std::move(stop), kLook, &DemoWatch::look_at_archive); }),
+      page_thread_(
+          [this](std::stop_token stop) { run(std::move(stop), kLookAtPage, &DemoWatch::look_at_page); }) {}
 
 DemoWatch::~DemoWatch() = default;
 
-void DemoWatch::run(std::stop_token stop, void (DemoWatch::*look)()) {
+void DemoWatch::run(std::stop_token stop, milliseconds every, void (DemoWatch::*look)()) {
   do {
     (this->*look)();
-  } while (clock_.sleep_until(clock_.now() + kLook, stop));
+  } while (clock_.sleep_until(clock_.now() + every, stop));
 }
 
-// What can't be read now keeps its last value: an election leaves the source without an answer for a moment.
-void DemoWatch::look_at_source() {
-  const auto count = count_source(server_);
+// What can't be read now keeps its last value: an election leaves MongoDB without an answer for a moment.
+void DemoWatch::look_at_storage() {
+  const auto count = count_events(server_);
+  std::optional<std::vector<std::pair<std::string, int64_t>>> severities;
+  if (looks_++ % kLooksPerGroup == 0)
+    if (auto counted = count_severities(server_)) severities = std::move(*counted);
   MutexLock lock(mutex_);
-  if (count) source_count_ = *count;
+  if (count) stored_ = *count;
+  if (severities) severities_ = std::move(*severities);
 }
 
-void DemoWatch::look_at_destination() {
-  const auto count = destination_.count();
-  const auto stored = destination_.position();
-  std::optional<DeliveryLedger::Progress> progress;
-  if (stored && *stored) {
-    const bson::Timestamp time = token_time((*stored)->position.token());
-    progress = writer_.progress(time);
-    if (faults_ != nullptr) faults_->delivered(progress->delivered);
-    MutexLock lock(mutex_);
-    position_time_ = time;
-    position_saved_at_ = (*stored)->saved_at_ms;
-  }
+void DemoWatch::look_at_archive() {
+  const auto count = archive_.count();
+  const auto stored = archive_.position();
+  if (count) faults_.delivered(*count);
   MutexLock lock(mutex_);
-  if (count) destination_count_ = *count;
-  if (progress) {
-    progress_ = *progress;
-    rate_.add(progress->delivered, clock_.now());
-  }
+  if (stored && *stored) position_saved_at_ = (*stored)->saved_at_ms;
+  if (count) archived_ = *count;
+  if (!archived_) return;
+  lag_ = poster_.lag(*archived_);
+  rate_.add(*archived_, clock_.now());
+}
+
+void DemoWatch::look_at_page() {
+  const auto reply = page_.get("/api/pipelines");
+  auto figures =
+      reply && reply->status == 200 ? read_overview(reply->body) : Result<PageFigures>(PageFigures());
+  if (figures && figures->shown) faults_.shown(*figures->shown);
+  MutexLock lock(mutex_);
+  if (figures) page_figures_ = std::move(*figures);
 }
 
 void DemoWatch::fill(DemoSnapshot& snapshot) const {
+  const DemoPoster::Figures posted = poster_.figures();
+  snapshot.posted = posted.posted;
+  snapshot.accepted = posted.accepted;
+  snapshot.refusals = posted.refusals;
+  snapshot.poisoned = posted.poisoned;
   MutexLock lock(mutex_);
-  snapshot.source_count = source_count_;
-  snapshot.destination_count = destination_count_;
-  snapshot.written = progress_.written;
-  snapshot.delivered = progress_.delivered;
+  snapshot.stored = stored_;
+  snapshot.severities = severities_;
+  snapshot.archived = archived_;
+  snapshot.page = page_figures_;
   snapshot.events_per_s = rate_.per_second();
   snapshot.rates = rate_.by_second();
-  if (progress_.written > 0) snapshot.lag = std::chrono::duration_cast<milliseconds>(progress_.lag);
+  if (lag_) snapshot.lag = std::chrono::duration_cast<milliseconds>(*lag_);
   if (position_saved_at_)
     snapshot.position_age = milliseconds(std::max<WallMs>(0, clock_.wall_ms() - *position_saved_at_));
 }
 
 bool DemoWatch::drained() const {
-  const bson::Timestamp last = writer_.last_write();
+  const int64_t accepted = poster_.figures().accepted;
   MutexLock lock(mutex_);
-  return position_time_ >= last;
-}
-
-Result<guard::Comparison> audit_demo(DemoServer& server, const DemoDestination& destination) {
-  TIDEMARK_ASSIGN(auto source, server.rows(DemoWorld::kDatabase, DemoWorld::kCollection));
-  TIDEMARK_ASSIGN(auto rows, destination.rows());
-  guard::SortedRows left(std::move(source));
-  guard::SortedRows right(std::move(rows));
-  return guard::compare(left, right, kIdsShown);
+  return stored_ && archived_ && *stored_ >= accepted && *archived_ >= accepted &&
+         faults_.ledger().waiting() == 0;
 }
 
 }  // namespace tidemark::cli

@@ -1,94 +1,66 @@
-// What the demo knows of both ends, from outside the relay: two threads, one counts the source, the other counts
-// the destination and reads the stored position; and the comparison of every document at the end.
+// What the demo knows of the running planes, seen from outside: one thread counts MongoDB, one counts SQLite and reads the
+// archive's stored position, one asks the page's own HTTP interface what it tells a browser.
 #pragma once
 
-#include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "cli/demo_audit.h"
 #include "cli/demo_faults.h"
+#include "cli/demo_ledger.h"
+#include "cli/demo_net.h"
+#include "cli/demo_poster.h"
 #include "cli/demo_server.h"
 #include "cli/demo_view.h"
-#include "cli/demo_writer.h"
-#include "core/position.h"
 #include "env/clock.h"
-#include "guard/compare.h"
 
 namespace tidemark::cli {
 
-// The relay's SQLite file, read only. One thread.
-class DemoDestination {
- public:
-  DemoDestination(std::string path, Clock& clock) : path_(std::move(path)), clock_(clock) {}
-
-  Result<int64_t> count() const;
-  Result<std::optional<StoredPosition>> position() const;
-  Result<std::vector<guard::Row>> rows() const;
-
- private:
-  const std::string path_;
-  Clock& clock_;
-};
-
-// Events per second out of a growing total, looked at now and then. Pure; one thread.
-class RateMeter {
- public:
-  void add(int64_t total, Mono now);
-  // Over the last two seconds.
-  double per_second() const;
-  // One value for each whole second, oldest first.
-  const std::vector<double>& by_second() const { return by_second_; }
-
- private:
-  struct Sample {
-    Mono at;
-    int64_t total = 0;
-  };
-  std::deque<Sample> recent_;
-  std::optional<Sample> second_;
-  std::vector<double> by_second_;
-};
-
 class DemoWatch {
  public:
-  // `writer`, `faults` (null without faults) and `clock` outlive it.
-  DemoWatch(DemoServer server, std::string database_path, DemoWriter& writer, DemoFaults* faults,
+  // `poster`, `faults` and `clock` outlive it. `page_port` is where the interface answers.
+  DemoWatch(DemoServer server, const DemoAddresses& addresses, DemoPoster& poster, DemoFaults& faults,
             Clock& clock);
   ~DemoWatch();
 
-  // Fills the figures of both ends into the snapshot.
+  // Fills the figures of the planes into the snapshot.
   void fill(DemoSnapshot& snapshot) const EXCLUDES(mutex_);
-  // True once the stored position has passed the last change written.
-  bool drained() const;
+  // True once MongoDB and SQLite hold as many events as were accepted, and every fault was survived.
+  bool drained() const EXCLUDES(mutex_);
 
  private:
-  void run(std::stop_token stop, void (DemoWatch::*look)());
-  void look_at_source();
-  void look_at_destination();
+  void run(std::stop_token stop, std::chrono::milliseconds every, void (DemoWatch::*look)());
+  void look_at_storage();
+  void look_at_archive();
+  void look_at_page();
 
   DemoServer server_;
-  DemoDestination destination_;
-  DemoWriter& writer_;
-  DemoFaults* faults_;
+  DemoDestination archive_;
+  LoopbackHttp page_;
+  DemoPoster& poster_;
+  DemoFaults& faults_;
   Clock& clock_;
+  int looks_ = 0;  // the storage thread's own
 
   mutable Mutex mutex_;
-  std::optional<int64_t> source_count_ GUARDED_BY(mutex_);
-  std::optional<int64_t> destination_count_ GUARDED_BY(mutex_);
-  DeliveryLedger::Progress progress_ GUARDED_BY(mutex_);
-  bson::Timestamp position_time_ GUARDED_BY(mutex_);
+  std::optional<int64_t> stored_ GUARDED_BY(mutex_);
+  std::vector<std::pair<std::string, int64_t>> severities_ GUARDED_BY(mutex_);
+  std::optional<int64_t> archived_ GUARDED_BY(mutex_);
   std::optional<WallMs> position_saved_at_ GUARDED_BY(mutex_);
+  std::optional<std::chrono::nanoseconds> lag_ GUARDED_BY(mutex_);
   RateMeter rate_ GUARDED_BY(mutex_);
-  // One each: an election keeps the source from answering, and must not hide what the destination does meanwhile.
-  std::jthread source_thread_;
-  std::jthread destination_thread_;
+  PageFigures page_figures_ GUARDED_BY(mutex_);
+  // One each: an election keeps MongoDB from answering, and must not hide what the others do meanwhile.
+  std::jthread storage_thread_;
+  std::jthread archive_thread_;
+  std::jthread page_thread_;
 };
 
-// Compares every document at both ends; nothing may be written meanwhile.
-Result<guard::Comparison> audit_demo(DemoServer& server, const DemoDestination& destination);
+// What GET /api/pipelines says, as far as the demo shows it.
+Result<PageFigures> read_overview(const std::string& json);
 
 }  // namespace tidemark::cli

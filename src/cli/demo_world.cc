@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "cli/demo_net.h"
 #include "cli/exit_codes.h"
 
 namespace tidemark::cli {
@@ -14,47 +15,30 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kStartPatience = seconds(20);
+constexpr auto kLook = milliseconds(20);
 constexpr int kInitTries = 20;
 constexpr uint64_t kLogBytesMax = 256ull << 20;
+constexpr size_t kLogLines = 15;
 
 std::string program(const char* name) { return executable_folder() + "/" + name; }
 
-std::string configuration(const std::string& uri, const std::string& database_path) {
-  return "# Written by `tidemark demo`.\n"
-         "[[pipeline]]\n"
-         "name      = \"" +
-         std::string(DemoWorld::kPipeline) +
-         "\"\n"
-         "idle_save = \"1s\"\n\n"
-         "[pipeline.source]\n"
-         "type          = \"mongodb\"\n"
-         "uri           = \"" +
-         uri +
-         "\"\n"
-         "database      = \"" +
-         DemoWorld::kDatabase +
-         "\"\n"
-         "collection    = \"" +
-         DemoWorld::kCollection +
-         "\"\n"
-         "full_document = \"update_lookup\"\n\n"
-         "[pipeline.sink]\n"
-         "type  = \"sqlite\"\n"
-         "path  = \"" +
-         database_path +
-         "\"\n"
-         "table = \"" +
-         DemoWorld::kTable +
-         "\"\n"
-         "mode  = \"current\"\n";
+// The last lines of a log.
+std::string log_tail(FileSystem& files, const std::string& path) {
+  auto text = files.read_file(path, kLogBytesMax);
+  if (!text) return text.error().describe();
+  size_t from = text->size();
+  for (size_t lines = 0; from > 0 && lines <= kLogLines; --from)
+    if ((*text)[from - 1] == '\n' && ++lines > kLogLines) break;
+  return text->substr(from);
 }
 
 }  // namespace
 
-DemoWorld::DemoWorld(FileSystem& files, std::string folder, bool temporary)
-    : files_(files), folder_(std::move(folder)), temporary_(temporary) {}
+DemoWorld::DemoWorld(FileSystem& files, Clock& clock, std::string folder, bool temporary)
+    : files_(files), clock_(clock), folder_(std::move(folder)), temporary_(temporary) {}
 
-Result<std::unique_ptr<DemoWorld>> DemoWorld::create(FileSystem& files, const std::string& keep) {
+Result<std::unique_ptr<DemoWorld>> DemoWorld::create(FileSystem& files, Clock& clock,
+                                                     const std::string& keep) {
   std::error_code error;
   if (!keep.empty()) {
     std::filesystem::create_directories(keep, error);
@@ -63,13 +47,13 @@ Result<std::unique_ptr<DemoWorld>> DemoWorld::create(FileSystem& files, const st
     if (std::filesystem::exists(folder + "/demo.db", error))
       return fail(React::kConfig, folder + " holds the demo.db of an earlier demo",
                   "name another folder with --keep, or remove that one");
-    return std::unique_ptr<DemoWorld>(new DemoWorld(files, folder, false));
+    return std::unique_ptr<DemoWorld>(new DemoWorld(files, clock, folder, false));
   }
   std::string pattern = (std::filesystem::temp_directory_path(error) / "tidemark-demo-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr)
     return fail(React::kConfig, "can't create a temporary folder " + pattern + ": " + std::strerror(errno),
                 "TMPDIR names another place for it, --keep DIR a folder of your own");
-  return std::unique_ptr<DemoWorld>(new DemoWorld(files, pattern, true));
+  return std::unique_ptr<DemoWorld>(new DemoWorld(files, clock, pattern, true));
 }
 
 DemoWorld::~DemoWorld() { abandon(); }
@@ -77,15 +61,19 @@ DemoWorld::~DemoWorld() { abandon(); }
 void DemoWorld::abandon() {
   {
     MutexLock lock(mutex_);
-    relay_wanted_ = false;
-    relay_.kill();
+    worker_wanted_ = false;
+    worker_.kill();
   }
+  if (broker_) broker_->kill();
   sandbox_.kill();
   std::error_code ignored;
   if (temporary_) std::filesystem::remove_all(folder_, ignored);
 }
 
-Status DemoWorld::start_sandbox(uint64_t seed) {
+Status DemoWorld::start_servers(uint64_t seed, int page_port) {
+  // The broker takes the longest to start, so it goes first.
+  TIDEMARK_ASSIGN(broker_, DemoBroker::create(files_, clock_, folder_ + "/broker"));
+  TIDEMARK_TRY(broker_->start());
   ChildOptions options;
   options.argv = {program("tidemark-sandbox"), "--members",     "3",  "--port", "0", "--seed",
                   std::to_string(seed),        "--election-ms", "300"};
@@ -97,16 +85,22 @@ Status DemoWorld::start_sandbox(uint64_t seed) {
     return fail(React::kFatal,
                 "the sandbox printed no connection URI" + (line ? ": " + *line : std::string()),
                 "its log is " + options.stderr_path);
-  uri_ = line->substr(at);
-  uri_ = uri_.substr(0, uri_.find_first_of(" \t\r"));
-  return files_.replace_file(config_path(), configuration(uri_, database_path()));
+  addresses_.mongodb = line->substr(at);
+  addresses_.mongodb = addresses_.mongodb.substr(0, addresses_.mongodb.find_first_of(" \t\r"));
+  addresses_.amqp_file = folder_ + "/broker/uri";
+  TIDEMARK_TRY(files_.replace_file(addresses_.amqp_file, broker_->uri() + "\n"));
+  addresses_.database_path = database_path();
+  TIDEMARK_ASSIGN(addresses_.page_port, free_port(page_port));
+  TIDEMARK_ASSIGN(addresses_.worker_port, free_port(0));
+  TIDEMARK_TRY(files_.replace_file(front_config_path(), front_config(addresses_)));
+  return files_.replace_file(worker_config_path(), worker_config(addresses_));
 }
 
 // A deployment that has just begun may be electing: what an operator would try again is tried again.
 Status DemoWorld::init_position() {
   ChildOptions options;
-  options.argv = {program("tidemark"), "position", "init", config_path(),
-                  kPipeline,           "--from",   "now",  "--yes"};
+  options.argv = {program("tidemark"), "position", "init", worker_config_path(),
+                  demo::kArchive,      "--from",   "now",  "--yes"};
   std::string output;
   for (int tries = 0; tries < kInitTries; ++tries) {
     TIDEMARK_ASSIGN(ChildProcess child, ChildProcess::spawn(options));
@@ -119,60 +113,68 @@ Status DemoWorld::init_position() {
   return fail(React::kFatal, "`tidemark position init` ended with " + output);
 }
 
-Status DemoWorld::start_relay() {
+Status DemoWorld::start_worker() {
   MutexLock lock(mutex_);
   ChildOptions options;
-  options.argv = {program("tidemark"), "run", config_path()};
-  options.stdout_path = folder_ + "/relay.log";
+  options.argv = {program("tidemark"), "run", worker_config_path()};
+  options.stdout_path = worker_log_path();
   options.stderr_path = options.stdout_path;
-  TIDEMARK_ASSIGN(relay_, ChildProcess::spawn(options));
-  relay_wanted_ = true;
-  ++relay_starts_;
+  TIDEMARK_ASSIGN(worker_, ChildProcess::spawn(options));
+  worker_wanted_ = true;
+  ++worker_starts_;
   return {};
 }
 
-pid_t DemoWorld::kill_relay() {
+pid_t DemoWorld::kill_worker() {
   MutexLock lock(mutex_);
-  if (!relay_.running()) return 0;
-  const pid_t pid = relay_.pid();
-  relay_wanted_ = false;
-  relay_.kill();
+  if (!worker_.running()) return 0;
+  const pid_t pid = worker_.pid();
+  worker_wanted_ = false;
+  worker_.kill();
   return pid;
 }
 
-std::optional<ExitState> DemoWorld::stop_relay(milliseconds patience) {
+std::optional<ExitState> DemoWorld::stop_worker(milliseconds patience) {
+  const Mono deadline = clock_.now() + patience;
+  {
+    MutexLock lock(mutex_);
+    worker_wanted_ = false;
+    if (!worker_.running()) return std::nullopt;
+    worker_.send_signal(SIGTERM);
+  }
+  // The lock is free in between: others ask how the worker is.
+  do {
+    MutexLock lock(mutex_);
+    if (const auto exit = worker_.wait_for(milliseconds(0))) return exit;
+  } while (clock_.now() < deadline && clock_.sleep_until(clock_.now() + kLook, {}));
   MutexLock lock(mutex_);
-  relay_wanted_ = false;
-  if (!relay_.running()) return std::nullopt;
-  relay_.send_signal(SIGTERM);
-  auto exit = relay_.wait_for(patience);
-  if (!exit) relay_.kill();
-  return exit;
+  worker_.kill();
+  return std::nullopt;
 }
 
-std::optional<ExitState> DemoWorld::relay_died() {
-  MutexLock lock(mutex_);
-  if (!relay_wanted_) return std::nullopt;
-  return relay_.wait_for(milliseconds(0));
+std::optional<Error> DemoWorld::death() {
+  {
+    MutexLock lock(mutex_);
+    const auto exit = worker_wanted_ ? worker_.wait_for(milliseconds(0)) : std::nullopt;
+    if (exit)
+      return Error{React::kFatal, "the worker ended by itself, with " + exit->describe() +
+                                      ". Its log ends with:\n" + log_tail(files_, worker_log_path())};
+  }
+  if (const auto exit = broker_->died())
+    return Error{React::kFatal, "the broker ended by itself, with " + exit->describe() +
+                                    ". Its log ends with:\n" +
+                                    log_tail(files_, broker_->log_folder() + "/console.log")};
+  return std::nullopt;
 }
 
-int DemoWorld::relay_starts() const {
+int DemoWorld::worker_starts() const {
   MutexLock lock(mutex_);
-  return relay_starts_;
+  return worker_starts_;
 }
 
-pid_t DemoWorld::relay_pid() const {
+pid_t DemoWorld::worker_pid() const {
   MutexLock lock(mutex_);
-  return relay_.running() ? relay_.pid() : 0;
-}
-
-std::string DemoWorld::relay_log_tail(size_t lines_max) const {
-  auto text = files_.read_file(folder_ + "/relay.log", kLogBytesMax);
-  if (!text) return text.error().describe();
-  size_t from = text->size();
-  for (size_t lines = 0; from > 0 && lines <= lines_max; --from)
-    if ((*text)[from - 1] == '\n' && ++lines > lines_max) break;
-  return text->substr(from);
+  return worker_.running() ? worker_.pid() : 0;
 }
 
 }  // namespace tidemark::cli

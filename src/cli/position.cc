@@ -133,6 +133,13 @@ int position_command(App& app, const PositionOptions& options) {
   if (pipeline == nullptr) return kUsage;
   auto parts = build_pipeline(*pipeline, app.components, app.context());
   if (!parts) return report(parts.error());
+  if (parts->starts_by_itself)
+    return report(Error{React::kConfig,
+                        "pipeline \"" + options.pipeline + "\" has no position to " + options.action + ": " +
+                            (parts->source->own_positions() != nullptr
+                                 ? "its source keeps it by acknowledgements"
+                                 : "it lives in memory, and begins at now with the process"),
+                        "tidemark status shows what waits at the source"});
   if (options.action == "show") {
     const auto stored = parts->position_store().peek(options.pipeline, {});
     if (!stored) return report(stored.error());

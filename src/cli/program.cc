@@ -36,6 +36,10 @@ void add_check(CLI::App& cli, CheckOptions& options, Chosen& chosen) {
   CLI::App* command = cli.add_subcommand("check", "Check a configuration file");
   command->add_option("FILE", options.file, "Configuration file")->required();
   command->add_flag("--connect", options.connect, "Reach every server too");
+  command->add_option("--event", options.event,
+                      "Show what the transforms make of the event in this file: a change event in Extended "
+                      "JSON, or a CloudEvent");
+  command->add_option("--only", options.only, "Check this pipeline alone");
   command->callback([&] { chosen = [&options](App& app) { return check_command(app, options); }; });
 }
 
@@ -69,17 +73,46 @@ void add_position(CLI::App& cli, PositionOptions& options, Chosen& chosen) {
   add("reset", "Forget the position");
 }
 
+void add_dlq(CLI::App& cli, DlqOptions& options, Chosen& chosen) {
+  CLI::App* parent = cli.add_subcommand("dlq", "Dead letters: list, show, deliver again, discard");
+  parent->require_subcommand(1);
+  const auto add = [&](const std::string& action, const std::string& help) {
+    CLI::App* command = parent->add_subcommand(action, help);
+    command->add_option("FILE", options.file, "Configuration file")->required();
+    auto* name = command->add_option("NAME", options.pipeline, "Pipeline");
+    if (action != "list") {
+      name->required();
+      auto* id = command->add_option("ID", options.id, "The letter's id");
+      if (action == "show") id->required();
+    }
+    if (action == "retry" || action == "discard") command->add_flag("--all", options.all, "Every letter");
+    if (action == "discard") command->add_flag("--yes", options.yes, "Do it without asking");
+    if (action == "list" || action == "show") command->add_flag("--json", options.json, "As JSON");
+    if (action != "show") command->add_option("--limit", options.limit, "At most so many letters");
+    command->callback([&options, &chosen, action] {
+      options.action = action;
+      chosen = [&options](App& app) { return dlq_command(app, options); };
+    });
+  };
+  add("list", "List the dead letters, of one pipeline or of all");
+  add("show", "Show one letter with its event");
+  add("retry", "Deliver a letter's event again, and remove the letter");
+  add("discard", "Forget a letter and its event");
+}
+
 CLI::App* add_demo(CLI::App& cli, DemoOptions& options, double& seconds) {
   CLI::App* command =
-      cli.add_subcommand("demo", "Show the main job under faults, on a sandbox and SQLite, and audit it");
-  command->add_option("--for", seconds, "How long faults and writes go on, such as 60s or 2m")
+      cli.add_subcommand("demo", "Show the four planes under faults, with a live page, and audit them");
+  command->add_option("--for", seconds, "How long events and faults go on, such as 60s or 10m")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"ms", 0.001}, {"s", 1}, {"m", 60}}));
   command->add_option("--data", options.data, "GeoJSON file of earthquakes");
-  command->add_option("--seed", options.seed, "Seed of writes and faults");
-  command->add_option("--rate", options.rate, "Changes written per second, at most")
+  command->add_option("--seed", options.seed, "Seed of events and faults");
+  command->add_option("--rate", options.rate, "Events posted per second, at most")
       ->check(CLI::Range(1, kDemoRateMax));
+  command->add_option("--port", options.port, "The page's port; a free one when something else listens there")
+      ->check(CLI::Range(0, 65'535));
   command->add_option("--keep", options.keep, "Work in this folder and keep it");
-  command->add_flag("!--no-faults", options.faults, "Write only");
+  command->add_flag("!--no-faults", options.faults, "Only the faults that the page's buttons inflict");
   command->add_flag("--plain", options.plain, "Lines instead of the live view");
   return command;
 }
@@ -106,12 +139,14 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   CheckOptions check;
   StatusOptions status;
   PositionOptions position;
+  DlqOptions dlq;
   DemoOptions demo;
   ReferenceOptions reference;
   add_run(cli, run, chosen);
   add_check(cli, check, chosen);
   add_status(cli, status, chosen);
   add_position(cli, position, chosen);
+  add_dlq(cli, dlq, chosen);
   double demo_seconds = 60;
   const CLI::App* demo_command = add_demo(cli, demo, demo_seconds);
   add_reference(cli, reference, chosen);
@@ -130,9 +165,9 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
     demo.duration = std::chrono::milliseconds(static_cast<int64_t>(demo_seconds * 1000));
     return run_demo(demo);
   }
-  SignalWaiter signals({SIGINT, SIGTERM});
+  SignalWaiter signals({SIGINT, SIGTERM, SIGHUP});
   // Standard output belongs to what a command answers; `run` sets the level that its file asks for.
-  start_log(LogLevel::kWarn);
+  if (Status started = start_log(LogLevel::kWarn); !started) return report(started.error());
   App app(signals);
   app.allocations = allocations;
   return chosen(app);

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "config/pipeline_spec.h"
+#include "http/server.h"
 
 namespace tidemark::cli {
 namespace {
@@ -32,7 +33,14 @@ std::vector<Page> pages(const App& app) {
        app.components.positions.specs()},
       {"dead_letters", "Dead letters",
        "`[pipeline.dead_letters]`: where events go that no retry can deliver.",
-       app.components.dead_letters.specs()}};
+       app.components.dead_letters.specs()},
+      {"server",
+       "The server",
+       "What stands in `[server]`: the HTTP server with the page, the API and the doors for events.",
+       {&http::server_spec()}},
+      {"stats", "Stats",
+       "`[[stats]]`: what the page's stats ask every few seconds, apart from every pipeline.",
+       app.components.stats.specs()}};
   return pages;
 }
 

@@ -1,4 +1,5 @@
 // `tidemark run`: the main job.
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 
@@ -8,7 +9,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
-#include "runtime/runner.h"
+#include "cli/service.h"
 
 namespace tidemark::cli {
 namespace {
@@ -24,7 +25,7 @@ void print_choices(const RunOptions& options, const PipelineParts& parts) {
                "tidemark: pipeline \"%s\" has no stored position (%s), and a pipeline never starts at a "
                "place of its own "
                "choosing.\n  Decide where it starts, once:\n",
-               parts.name.c_str(), const_cast<PipelineParts&>(parts).position_store().describe().c_str());
+               parts.name.c_str(), parts.position_store().describe().c_str());
   for (std::string_view choice : kChoices)
     std::fprintf(stderr, "    tidemark position init %s %s --from %.*s\n", shell_quote(options.file).c_str(),
                  parts.name.c_str(), static_cast<int>(choice.size()), choice.data());
@@ -43,18 +44,6 @@ void print_lost(const RunOptions& options, const std::string& pipeline, const Pi
                "    or load the destination anew and start from a time or token that covers the load.\n",
                pipeline.c_str(), status.committed.cluster_time().seconds, shell_quote(options.file).c_str(),
                pipeline.c_str());
-}
-
-// A stored position must be there before anything starts. A store that can't be asked now is not an answer:
-// the pipeline itself waits for it.
-std::optional<int> refuse_without_position(const RunOptions& options, PipelineParts& parts) {
-  auto stored = parts.position_store().peek(parts.name, {});
-  if (stored && !*stored) {
-    print_choices(options, parts);
-    return kConfig;
-  }
-  if (!stored && stored.error().react != React::kRetry) return report(stored.error());
-  return std::nullopt;
 }
 
 class IdleWatch {
@@ -113,24 +102,29 @@ void print_summary(App& app, const std::vector<std::unique_ptr<PipelineRunner>>&
   std::fflush(stdout);
 }
 
-// Waits until every pipeline has ended, whether by itself, by a signal or by being idle.
-void supervise(App& app, const std::vector<std::unique_ptr<PipelineRunner>>& runners, IdleWatch& idle) {
-  bool stopping = false;
-  const auto stop_all = [&] {
-    stopping = true;
-    for (const auto& runner : runners) runner->request_stop();
+// Waits until every pipeline has ended, whether by itself, by a signal or by being idle, and shuts the service down. The
+// shutdown runs on a thread of its own, so that a second signal still ends the process at once.
+void supervise(App& app, Service& service, IdleWatch& idle) {
+  std::jthread stopper;
+  std::atomic<bool> stopped = false;
+  const auto stop = [&] {
+    if (stopper.joinable()) return;
+    stopper = std::jthread([&] {
+      service.stop();
+      stopped = true;
+    });
   };
-  const auto all_finished = [&] {
-    return std::all_of(runners.begin(), runners.end(), [](const auto& runner) { return runner->finished(); });
-  };
-  while (!all_finished()) {
+  while (!stopped) {
     const auto signal = app.signals.wait_for(kPoll);
-    if (signal && (*signal == SIGINT || *signal == SIGTERM)) {
-      if (stopping) exit_by_signal(*signal);
+    if (signal == SIGHUP) {
+      if (Status reopened = reopen_log(); !reopened) log::error("process: {}", reopened.error().describe());
+      log::info("process: the log begins anew");
+    } else if (signal) {
+      if (stopper.joinable()) exit_by_signal(*signal);
       log::info("stopping on signal {}; a second one ends at once", *signal);
-      stop_all();
+      stop();
     }
-    if (idle.idle(runners) && !stopping) stop_all();
+    if (service.finished() || idle.idle(service.runners())) stop();
   }
 }
 
@@ -139,38 +133,35 @@ void supervise(App& app, const std::vector<std::unique_ptr<PipelineRunner>>& run
 int run_command(App& app, const RunOptions& options) {
   auto file = load(app, options.file);
   if (!file) return kConfig;
-  start_log(file->log_level);
+  if (Status started = start_log(file->log_level, file->log_file); !started) return report(started.error());
   if (!options.only.empty() && find_pipeline(*file, options.only) == nullptr) return kUsage;
 
-  SeededRandom random(random_seed());
-  std::vector<std::unique_ptr<PipelineRunner>> runners;
-  std::vector<std::unique_ptr<SeededRandom>> randoms;
-  for (const config::PipelineConfig& pipeline : file->pipelines) {
-    if (!options.only.empty() && pipeline.name != options.only) continue;
-    auto parts = build_pipeline(pipeline, app.components, app.context());
-    if (!parts) return report(parts.error());
-    if (const auto refused = refuse_without_position(options, *parts)) return *refused;
-    randoms.push_back(std::make_unique<SeededRandom>(random.next_u64()));
-    runners.push_back(std::make_unique<PipelineRunner>(std::move(*parts), app.clock, *randoms.back()));
-  }
-
-  const Mono started = app.clock.now();
+  auto service = Service::create(app, *file, {.only = options.only});
+  if (!service) return report(service.error());
+  const Mono begin = app.clock.now();
   const uint64_t allocations_before = app.allocations != nullptr ? app.allocations() : 0;
+  if (Status started = (*service)->start(); !started) {
+    if (const PipelineParts* parts = (*service)->without_position()) {
+      print_choices(options, *parts);
+      return kConfig;
+    }
+    return report(started.error());
+  }
+  if (const std::string url = (*service)->url(); !url.empty())
+    std::fprintf(stderr, "tidemark: the page is at %s\n", url.c_str());
   IdleWatch idle(options.exit_when_idle, app.clock);
-  for (const auto& runner : runners) runner->start();
-  supervise(app, runners, idle);
+  supervise(app, **service, idle);
   const uint64_t allocations = app.allocations != nullptr ? app.allocations() - allocations_before : 0;
 
   int code = kOk;
-  for (const auto& runner : runners) {
-    const auto error = runner->join();
-    if (!error) continue;
-    std::fprintf(stderr, "tidemark: pipeline \"%s\" ended\n", runner->name().c_str());
-    const int its_code = report(*error);
-    if (error->react == React::kPositionLost) print_lost(options, runner->name(), runner->status());
-    code = std::max(code, its_code);
+  for (const Service::Outcome& outcome : (*service)->outcomes()) {
+    if (!outcome.error) continue;
+    std::fprintf(stderr, "tidemark: pipeline \"%s\" ended\n", outcome.pipeline.c_str());
+    code = std::max(code, report(*outcome.error));
+    if (outcome.error->react == React::kPositionLost) print_lost(options, outcome.pipeline, outcome.status);
   }
-  if (options.summary_json) print_summary(app, runners, started, idle.last_delivery(), allocations);
+  if (options.summary_json)
+    print_summary(app, (*service)->runners(), begin, idle.last_delivery(), allocations);
   return code;
 }
 

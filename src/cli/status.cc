@@ -62,13 +62,15 @@ nlohmann::json status_of(App& app, const std::string& path, const config::Pipeli
                           {"fits_configuration", found.fingerprint == parts->source->identity().fingerprint}};
   } else {
     status["position"] = nullptr;
-    code = std::max<int>(code, kConfig);
+    status["starts_by_itself"] = parts->starts_by_itself;
+    if (!parts->starts_by_itself) code = std::max<int>(code, kConfig);
   }
   const auto health = parts->source->health({});
   parts->source->close();
   if (!health) return failed(health.error());
   status["server"] = health->server;
   status["deployment"] = health->deployment;
+  if (health->backlog) status["backlog"] = *health->backlog;
   status["lag_seconds"] = optional_json(between(position, health->latest));
   status["oplog_window_left_seconds"] = optional_json(between(health->oldest, position));
   status["oplog_window_seconds"] = optional_json(between(health->oldest, health->latest));
@@ -84,8 +86,12 @@ void print_human(const nlohmann::json& status) {
   if (status.contains("server")) line("server", status["server"].get<std::string>());
   if (status.contains("position_store"))
     line("position kept in", status["position_store"].get<std::string>());
-  if (status.contains("position") && status["position"].is_null())
-    line("position", "none: tidemark position init decides where to start");
+  if (status.contains("position") && status["position"].is_null()) {
+    const bool needs_none = status.value("starts_by_itself", false);
+    line("position", needs_none ? "none is needed" : "none: tidemark position init decides where to start");
+  }
+  if (status.contains("backlog"))
+    line("waiting at the source", std::to_string(status["backlog"].get<uint64_t>()));
   if (status.contains("position") && status["position"].is_object()) {
     const auto& position = status["position"];
     line("position",
@@ -93,7 +99,7 @@ void print_human(const nlohmann::json& status) {
     if (!position["fits_configuration"].get<bool>())
       line("", "it belongs to another source configuration: run will refuse it");
   }
-  if (status.contains("lag_seconds")) {
+  if (status.contains("lag_seconds") && !status.value("starts_by_itself", false)) {
     line("lag", human_seconds(status["lag_seconds"]));
     const auto& left = status["oplog_window_left_seconds"];
     line("oplog window left",

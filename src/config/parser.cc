@@ -37,10 +37,14 @@ class Parser {
         read_pipelines(node, file);
       else if (key == "log")
         read_log(node, file);
+      else if (key == "server")
+        read_server(node, file);
+      else if (key == "stats")
+        read_stats(node, file);
       else
         report_.error(place_of(key.source()), std::string(key.str()),
                       "unknown key \"" + std::string(key.str()) + "\"",
-                      suggest(key.str(), {"pipeline", "log"}));
+                      suggest(key.str(), {"pipeline", "log", "server", "stats"}));
     }
     if (!root.contains("pipeline") && report_.errors() == 0)
       report_.error({}, {}, "the file has no pipeline", "begin one with [[pipeline]]");
@@ -50,7 +54,26 @@ class Parser {
   void read_log(const toml::node& node, File& file) {
     const toml::table* table = node.as_table();
     if (table == nullptr) return wrong_shape(node, "log", "[log]");
-    file.log_level = log_level_from(reader_.read(*table, log_spec(), "log", {}).string("level"));
+    const Settings log = reader_.read(*table, log_spec(), "log", {});
+    file.log_level = log_level_from(log.string("level"));
+    file.log_file = log.string("file");
+  }
+
+  void read_server(const toml::node& node, File& file) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return wrong_shape(node, "server", "[server]");
+    const ComponentSpec* spec = specs_.find("server", "");
+    if (spec == nullptr) return report_.error(place_of(node), "server", "this program has no server");
+    file.server = reader_.read(*table, *spec, "server", {});
+  }
+
+  void read_stats(const toml::node& node, File& file) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr) return wrong_shape(node, "stats", "[[stats]], in double brackets");
+    if (array->size() > kStatsMax)
+      return report_.error(place_of(node), "stats",
+                           "there are more than " + std::to_string(kStatsMax) + " stats");
+    for (const toml::node& item : *array) file.stats.push_back(read_component(item, "stats"));
   }
 
   void read_pipelines(const toml::node& node, File& file) {
@@ -142,10 +165,10 @@ class Parser {
 
   Component read_component(const toml::node& node, const std::string& kind) {
     Component component;
-    const std::string path = "pipeline." + kind;
+    const std::string path = kind == "stats" ? kind : "pipeline." + kind;
     const toml::table* table = node.as_table();
     if (table == nullptr) {
-      wrong_shape(node, path, "[" + path + "]");
+      wrong_shape(node, path, kind == "stats" ? "[[stats]]" : "[" + path + "]");
       return component;
     }
     const toml::node* type = table->get("type");

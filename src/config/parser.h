@@ -22,7 +22,8 @@ namespace tidemark::config {
 class SpecLookup {
  public:
   virtual ~SpecLookup() = default;
-  // Null when there is no such type. `kind` is "source", "sink", "transform", "position" or "dead_letters".
+  // Null when there is no such type. `kind` is "source", "sink", "transform", "position", "dead_letters", "stats", or
+  // "server" with an empty type.
   // The spec outlives everything that was parsed with it.
   virtual const ComponentSpec* find(std::string_view kind, std::string_view type) const = 0;
   // Every type of the kind, for suggestions.
@@ -60,6 +61,9 @@ struct PipelineConfig {
 struct File {
   std::string path;
   LogLevel log_level = LogLevel::kInfo;
+  std::string log_file;            // empty = standard error
+  std::optional<Settings> server;  // [server]
+  std::vector<Component> stats;    // [[stats]]
   std::vector<PipelineConfig> pipelines;
 
   // Null when there is no such pipeline.
@@ -76,6 +80,7 @@ struct ParseResult {
 inline constexpr size_t kConfigBytesMax = 1 << 20;
 inline constexpr size_t kPipelinesMax = 256;
 inline constexpr size_t kTransformsMax = 64;
+inline constexpr size_t kStatsMax = 16;
 
 // `path` is for messages only; `text` is the file's content.
 ParseResult parse(std::string path, std::string_view text, const SpecLookup& specs,

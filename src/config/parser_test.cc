@@ -335,5 +335,35 @@ TEST(Suggestion, CountsASwapAsOneEdit) {
   EXPECT_EQ(nearest("x", {"uri", "path"}), "");
 }
 
+TEST_F(ParserTest, ReadsTheServerTheStatsAndTheLogsFile) {
+  const ParseResult parsed = parse_text(std::string(kGood) + R"(
+[log]
+file = "tidemark.log"
+[server]
+listen = "127.0.0.1:9"
+[[stats]]
+type = "counter"
+uri = "x://host"
+)");
+  ASSERT_TRUE(parsed.ok()) << parsed.diagnostics.front().text();
+  EXPECT_EQ(parsed.file->log_file, "tidemark.log");
+  EXPECT_EQ(parsed.file->server.value().string("listen"), "127.0.0.1:9");
+  ASSERT_THAT(parsed.file->stats, SizeIs(1));
+  EXPECT_EQ(parsed.file->stats[0].settings.string("uri"), "x://host");
+}
+
+TEST_F(ParserTest, NamesTheShapeThatStatsAndServerMustHave) {
+  const ParseResult parsed = parse_text("server = 1\nstats = 2\n" + std::string(kGood));
+  ASSERT_THAT(parsed.diagnostics, SizeIs(2));
+  EXPECT_THAT(parsed.diagnostics[0].text(), HasSubstr("[server]"));
+  EXPECT_THAT(parsed.diagnostics[1].text(), HasSubstr("[[stats]]"));
+}
+
+TEST_F(ParserTest, SuggestsTheStatsThereAre) {
+  const ParseResult parsed = parse_text(std::string(kGood) + "[[stats]]\ntype = \"countr\"\n");
+  ASSERT_THAT(parsed.diagnostics, SizeIs(1));
+  EXPECT_THAT(parsed.diagnostics[0].text(), HasSubstr("counter"));
+}
+
 }  // namespace
 }  // namespace tidemark::config

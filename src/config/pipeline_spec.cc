@@ -91,12 +91,18 @@ ComponentSpec make_pipeline_spec() {
 ComponentSpec make_log_spec() {
   ComponentSpec spec;
   spec.kind = "log";
-  spec.summary = "The program's log on standard error.";
-  spec.fields = {{.name = "level",
-                  .type = FieldType::kEnum,
-                  .doc = "The least important messages that are shown.",
-                  .default_text = "info",
-                  .choices = {"debug", "info", "warn", "error", "off"}}};
+  spec.summary = "The program's log: on standard error, or in a file.";
+  spec.fields = {
+      {.name = "level",
+       .type = FieldType::kEnum,
+       .doc = "The least important messages that are shown.",
+       .default_text = "info",
+       .choices = {"debug", "info", "warn", "error", "off"}},
+      {.name = "file",
+       .doc =
+           "Appended to instead of standard error. After moving it away, send the process SIGHUP: it opens "
+           "the file anew under its name.",
+       .example = "\"/var/log/tidemark.log\""}};
   return spec;
 }
 

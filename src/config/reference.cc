@@ -70,6 +70,8 @@ std::string range_of(const FieldSpec& field) {
 std::string header_of(const ComponentSpec& spec) {
   if (spec.kind == "pipeline") return "[[pipeline]]";
   if (spec.kind == "log") return "[log]";
+  if (spec.kind == "server") return "[server]";
+  if (spec.kind == "stats") return "[[stats]]";
   if (spec.kind == "transform") return "[[pipeline.transform]]";
   return "[pipeline." + spec.kind + "]";
 }

@@ -4,17 +4,20 @@
 
 #include <string>
 
+#include "core/plugboard.h"
 #include "env/clock.h"
 #include "env/file_system.h"
 #include "env/random.h"
 
 namespace tidemark {
 
-// The pointers are never null and outlive the component.
+// The pointers outlive the component; none is null unless it says so.
 struct ComponentContext {
   std::string pipeline;  // the pipeline's name, for messages
   Clock* clock = nullptr;
   FileSystem* files = nullptr;
+  Plugboard* plugboard =
+      nullptr;   // where inlets and feeds are offered; null where no server will ask for them
   int lane = 0;  // which of the sink's lanes this instance serves, from 0
   int lane_count = 1;
 };

@@ -61,12 +61,18 @@ struct Event {
   // Set by a source or transform that can't hand the event on whole: the pipeline applies `on_reject` to it
   // and no sink sees it. Points into the batch.
   std::string_view reject_reason;
+  // The message as a broker or a client sent it (a CloudEvent in structured JSON); empty for change streams. It stays
+  // what was received, whatever transforms make of the event: `edited` says that the two differ.
+  std::string_view payload;
+  uint16_t attempts = 0;   // how often it was tried before, as the broker's message says
+  bool edited = false;     // set by apply_edit
+  bool malformed = false;  // with reject_reason: it can't even be read, so that trying again is pointless
 
   bool has_document() const {
     return op == Op::kInsert || op == Op::kUpdate || op == Op::kReplace || op == Op::kDelete;
   }
   // The bytes this event is charged with against `in_flight_bytes_max`.
-  size_t size_bytes() const { return raw.size() + after_extra; }
+  size_t size_bytes() const { return raw.size() + payload.size() + after_extra; }
   uint32_t after_extra = 0;  // bytes a transform added in the batch's arena
 };
 

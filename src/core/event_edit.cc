@@ -27,6 +27,10 @@ Status apply_edit(Event& event, const EventEdit& edit, EventBatch& batch) {
   TIDEMARK_ASSIGN(Event rebuilt, parse_change_event(batch.store(raw.view())));
   rebuilt.after_extra = event.after_extra + event.raw.size();
   rebuilt.reject_reason = event.reject_reason;
+  rebuilt.payload = event.payload;
+  rebuilt.attempts = event.attempts;
+  rebuilt.malformed = event.malformed;
+  rebuilt.edited = true;
   event = rebuilt;
   return {};
 }

@@ -7,29 +7,12 @@
 namespace tidemark {
 namespace {
 
+// How many failures in a row a new primary may still cut the wait after.
+constexpr int kReadyCutsMax = 3;
+
 bool due(const std::optional<Mono>& at, Mono now) { return !at || *at <= now; }
 
 }  // namespace
-
-std::string_view to_string(PipelineState state) {
-  switch (state) {
-    case PipelineState::kStarting:
-      return "starting";
-    case PipelineState::kOpening:
-      return "opening";
-    case PipelineState::kStreaming:
-      return "streaming";
-    case PipelineState::kWaitingForSource:
-      return "waiting for the source";
-    case PipelineState::kWaitingForSink:
-      return "waiting for the sink";
-    case PipelineState::kDraining:
-      return "draining";
-    case PipelineState::kFinished:
-      return "finished";
-  }
-  return "unknown";
-}
 
 PipelineCore::PipelineCore(PipelineLimits limits, SourceIdentity identity, Random& random)
     : limits_(limits),
@@ -61,6 +44,8 @@ void PipelineCore::on(Tick, Mono) {}
 void PipelineCore::on(StopRequested, Mono now) { begin_drain(std::nullopt, now); }
 
 void PipelineCore::on(SourceReady, Mono now) {
+  // A deployment that loses and finds its primary without end must not wear the patience down.
+  if (source_backoff_.attempts() > kReadyCutsMax) return;
   source_ready_ = true;
   if (source_ == SourcePhase::kClosed && source_retry_at_) source_retry_at_ = now;
 }
@@ -118,6 +103,7 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
   if (!first) return;
   read_position_ = stored->position;
   status_.committed = stored->position;
+  status_.delivered_time = token_time(stored->position.token());
 }
 
 void PipelineCore::on(SourceOpened input, Mono now) {
@@ -215,7 +201,7 @@ void PipelineCore::on(DeadLetterDone input, Mono now) {
     return;
   }
   letter_backoff_.reset();
-  ++status_.events_rejected;
+  ++(*input.result == LetterFate::kKept ? status_.events_rejected : status_.events_retried);
   const PendingLetter letter = std::move(letters_.front());
   letters_.pop_front();
   watermark_.delivered(letter.seq, 1);
@@ -439,28 +425,6 @@ void PipelineCore::begin_drain(std::optional<Error> error, Mono now) {
     lane.retry_at.reset();
   }
   while (letters_.size() > (letter_out_ ? 1u : 0u)) letters_.pop_back();
-}
-
-void PipelineCore::refresh_status() {
-  status_.in_flight_events = watermark_.owed_events();
-  status_.in_flight_bytes = watermark_.held_bytes();
-  if (finished_) return;
-  const bool sink_waits =
-      std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.retry_at.has_value(); });
-  if (draining_) {
-    status_.state = PipelineState::kDraining;
-  } else if (!identified_ && !source_retry_at_) {
-    status_.state = PipelineState::kStarting;
-  } else if (source_retry_at_) {
-    status_.state = PipelineState::kWaitingForSource;
-  } else if (sink_waits || position_retry_at_ || save_retry_at_ || letter_retry_at_) {
-    status_.state = PipelineState::kWaitingForSink;
-  } else if (source_ == SourcePhase::kOpen || source_ == SourcePhase::kReading) {
-    status_.state = PipelineState::kStreaming;
-    status_.last_error.clear();
-  } else {
-    status_.state = PipelineState::kOpening;
-  }
 }
 
 }  // namespace tidemark

@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "core/backoff.h"
+#include "core/dead_letters.h"
 #include "core/event.h"
 #include "core/position.h"
 #include "core/sink.h"
@@ -89,7 +90,7 @@ struct SaveDone {
   Status result;
 };
 struct DeadLetterDone {
-  Status result;
+  Result<LetterFate> result;
 };
 struct SourceReady {};  // a new primary: an open that waits may try at once
 struct Tick {};         // time passed
@@ -147,6 +148,8 @@ struct PipelineStatus {
   uint64_t events_read = 0;
   uint64_t events_delivered = 0;
   uint64_t events_rejected = 0;  // durable in the dead letters
+  uint64_t events_retried = 0;   // put back before the source for another try
+  uint64_t bytes_delivered = 0;
   uint64_t batches_written = 0;
   uint64_t source_retries = 0;  // back-offs of the source since the start
   uint64_t source_opens = 0;
@@ -157,7 +160,11 @@ struct PipelineStatus {
   uint64_t in_flight_bytes = 0;
   Position committed;               // the last position known to be durable
   bson::Timestamp last_event_time;  // of the newest event delivered
-  std::string last_error;           // of the fault being waited out; empty when all is well
+  bson::Timestamp
+      delivered_time;            // everything up to it is durable at the sink, its position saved or not yet
+  std::string last_error;        // of the fault being waited out; empty when all is well
+  std::optional<Mono> retry_at;  // when the fault is tried again
+  int retry_attempt = 0;         // waits in a row, this one included
 };
 
 class PipelineCore {
@@ -260,6 +267,7 @@ class PipelineCore {
   void begin_drain(std::optional<Error> error, Mono now);
   bool lanes_idle() const;
   bool may_read() const;
+  void refresh_retry();
   void refresh_status();
 
   const PipelineLimits limits_;

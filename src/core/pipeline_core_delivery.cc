@@ -22,7 +22,10 @@ void PipelineCore::admit(const SourceBatch& batch) {
   read_position_ = batch.resume_after;
   const auto seq = watermark_.admit(batch.resume_after, owed, owed > 0 ? batch.events->size_bytes() : 0);
   if (owed > 0) return cut_into_segments(seq, batch);
-  if (auto durable = watermark_.advance()) to_save_ = std::move(durable);
+  if (auto durable = watermark_.advance()) {
+    status_.delivered_time = token_time(durable->get().token());
+    to_save_ = std::move(durable);
+  }
 }
 
 void PipelineCore::cut_into_segments(Watermark::Seq seq, const SourceBatch& batch) {
@@ -95,6 +98,7 @@ void PipelineCore::start_write(int index, Lane& lane, WriteJob job) {
 void PipelineCore::deliver_prefix(WriteJob& job, size_t count) {
   if (count == 0) return;
   status_.events_delivered += count;
+  for (size_t i = 0; i < count; ++i) status_.bytes_delivered += job.events[i].size_bytes();
   unsaved_events_ += count;
   size_t left = count;
   size_t parts_done = 0;
@@ -116,6 +120,7 @@ void PipelineCore::deliver_prefix(WriteJob& job, size_t count) {
 // succeeded, whose position is therefore saved already.
 void PipelineCore::acknowledge(Mono now, const WriteJob* committed, bool had_events) {
   auto durable = watermark_.advance();
+  if (durable) status_.delivered_time = token_time(durable->get().token());
   if (limits_.transactional && committed != nullptr) {
     unsaved_events_ = 0;
     status_.committed = committed->resume_after;

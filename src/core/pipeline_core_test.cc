@@ -332,5 +332,47 @@ TEST(PipelineCore, SchedulesNothingOnceAStopWasRequested) {
   EXPECT_FALSE(h.has<OpenSource>());
 }
 
+TEST(PipelineCore, NeverFiresARetryThatWasPendingWhenTheStopCame) {
+  Harness h;
+  h.start();
+  h.read(1, "p1");
+  Write write = h.take<Write>();
+  h.read_fails(React::kRetry);
+  h.give(StopRequested{});
+  h.now += seconds(5);  // past the back-off, within the drain
+  h.give(Tick{});
+  EXPECT_FALSE(h.has<OpenSource>());
+  EXPECT_FALSE(h.has<Finish>()) << "the write is still out";
+  h.write_ok(std::move(write));
+  EXPECT_FALSE(h.has<OpenSource>());
+}
+
+TEST(PipelineCore, SaysWhenTheNextTryIsAndWhichOneItIs) {
+  Harness h;
+  h.start();
+  EXPECT_EQ(h.core.status().retry_at, std::nullopt);
+  h.read_fails(React::kRetry);
+  EXPECT_EQ(h.core.status().retry_at, h.now + seconds(1));
+  EXPECT_EQ(h.core.status().retry_attempt, 1);
+  h.now += seconds(1);
+  h.give(Tick{});
+  EXPECT_EQ(h.core.status().retry_at, std::nullopt);
+}
+
+TEST(PipelineCore, KeepsItsPatienceWithADeploymentThatAnnouncesPrimariesWithoutEnd) {
+  Harness h;
+  h.start();
+  for (int failure = 1; failure <= 3; ++failure) {
+    h.read_fails(React::kRetry);
+    h.give(SourceReady{});
+    h.take<OpenSource>();
+    h.give(SourceOpened{at("p0")});
+  }
+  h.read_fails(React::kRetry);
+  h.give(SourceReady{});
+  EXPECT_FALSE(h.has<OpenSource>());
+  EXPECT_EQ(*h.core.next_tick() - h.now, seconds(8));
+}
+
 }  // namespace
 }  // namespace tidemark

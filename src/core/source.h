@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "core/event.h"
 #include "core/position.h"
+#include "core/position_store.h"
 
 namespace tidemark {
 
@@ -33,10 +34,11 @@ struct SourceIdentity {
 
 // What `status` and the guard ask the deployment itself. Zero times are unknown.
 struct SourceHealth {
-  bson::Timestamp latest;  // the newest majority-committed operation
-  bson::Timestamp oldest;  // the oldest entry still in the oplog
-  std::string deployment;  // the replica set's identity
-  std::string server;      // name and version, for people
+  bson::Timestamp latest;                // the newest majority-committed operation
+  bson::Timestamp oldest;                // the oldest entry still in the oplog
+  std::string deployment = {};           // the replica set's identity
+  std::string server = {};               // name and version, for people
+  std::optional<uint64_t> backlog = {};  // messages that wait at the source, where it is a queue
 };
 
 // Where a new position comes from: the operator's `--from`.
@@ -73,6 +75,15 @@ class Source {
   // `listener` is called, from any thread, when an open that failed is worth trying again at once (a new
   // primary was elected). Set before the first open; it must not call back into the source.
   virtual void on_ready(std::function<void()> listener) = 0;
+
+  // The store of a source whose position is an acknowledgement (a broker's queue, an HTTP client that waits for its
+  // answer): acquire() begins a session with an empty position, save() acknowledges everything up to it. Null for
+  // sources whose position must be kept elsewhere. Used by another thread than read(); lives as long as the source.
+  virtual PositionStore* own_positions() { return nullptr; }
+
+  // No more reads will come: the server may be told to send nothing more (AMQP: basic.cancel). Acknowledgements still
+  // work. Any thread; doesn't block.
+  virtual void stop_delivery() {}
 
   // Closes the stream and its connections. After it, only destruction.
   virtual void close() = 0;

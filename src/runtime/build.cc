@@ -1,6 +1,7 @@
 #include "runtime/build.h"
 
 #include "base/check.h"
+#include "runtime/volatile_start.h"
 
 namespace tidemark {
 namespace {
@@ -29,8 +30,9 @@ const Factory& factory_of(const config::Registry<Factory>& registry, const std::
 }
 
 // What is wrong between the parts though each is right alone.
+// `acknowledges`: the source has positions of its own.
 Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& sink,
-                 const PipelineLimits& limits) {
+                 const PipelineLimits& limits, bool acknowledges) {
   const config::Settings& source = pipeline.source.settings;
   const config::Settings& to = pipeline.sink.settings;
   if (limits.lanes > sink.lanes_max) {
@@ -38,7 +40,8 @@ Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& si
                                                   std::to_string(sink.lanes_max) +
                                                   (sink.lanes_max == 1 ? " lane" : " lanes")));
   }
-  const bool current = sink.needs_full_documents && sink.needs_full_documents(to);
+  const bool stream = pipeline.source.type == "mongodb";
+  const bool current = stream && sink.needs_full_documents && sink.needs_full_documents(to);
   const auto wider = [&](std::string_view field, const auto& is_apart) {
     return current && is_apart && source.string(field).empty() && !is_apart(to);
   };
@@ -49,7 +52,7 @@ Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& si
         "write {collection} (and {database}, when it reads every database) into the table's name, or set "
         "the source's collection"));
   }
-  const std::string& full_document = source.string("full_document");
+  const std::string full_document = stream ? source.string("full_document") : "";
   if (current && (full_document == "default" || full_document == "when_available")) {
     return fail(
         source.error("full_document",
@@ -60,6 +63,13 @@ Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& si
   if (limits.on_reject == OnReject::kDeadLetter && !pipeline.dead_letters) {
     return fail(pipeline.frame.error("on_reject", "dead letters have no place to go",
                                      "add [pipeline.dead_letters] with type = \"sqlite\" and a path"));
+  }
+  if (acknowledges) {
+    if (!pipeline.position) return {};
+    return fail(pipeline.position->settings.error(
+        "type",
+        "the " + pipeline.source.type + " source needs no position: what it acknowledges, its server keeps",
+        "remove [pipeline.position]"));
   }
   const bool keeps_own = (sink.transactional && limits.lanes == 1) || sink.own_positions;
   if (keeps_own && pipeline.position) {
@@ -86,6 +96,8 @@ std::vector<const config::ComponentSpec*> all_specs(const Components& components
   append(components.sinks);
   append(components.positions);
   append(components.dead_letters);
+  append(components.stats);
+  specs.insert(specs.end(), components.singles.begin(), components.singles.end());
   return specs;
 }
 
@@ -97,16 +109,19 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
   parts.name = pipeline.name;
   parts.limits = limits_of(pipeline);
   const SinkFactories& sink = factory_of(components.sinks, pipeline.sink.type);
-  TIDEMARK_TRY(check_fit(pipeline, sink, parts.limits));
-
   TIDEMARK_ASSIGN(parts.source,
                   factory_of(components.sources, pipeline.source.type)(pipeline.source.settings, context));
+  const bool acknowledges = parts.source->own_positions() != nullptr;
+  TIDEMARK_TRY(check_fit(pipeline, sink, parts.limits, acknowledges));
   for (const config::Component& transform : pipeline.transforms) {
     TIDEMARK_ASSIGN(auto made,
                     factory_of(components.transforms, transform.type)(transform.settings, context));
     parts.transforms.push_back(std::move(made));
   }
-  if (sink.transactional && parts.limits.lanes == 1) {
+  parts.starts_by_itself = acknowledges;
+  // A batch that transforms dropped whole is owed an acknowledgement too, and nobody may wait for it on a schedule.
+  if (acknowledges) parts.limits.idle_save = std::chrono::milliseconds::zero();
+  if (sink.transactional && parts.limits.lanes == 1 && !acknowledges) {
     parts.limits.transactional = true;
     TIDEMARK_ASSIGN(parts.transactional, sink.transactional(pipeline.sink.settings, context));
   } else {
@@ -116,11 +131,17 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
       parts.lanes.push_back(std::move(made));
     }
     context.lane = 0;
-    if (sink.own_positions) {
+    if (acknowledges) {
+      // The broker, or the client that waits for its answer, keeps the position.
+    } else if (sink.own_positions) {
       TIDEMARK_ASSIGN(parts.positions, sink.own_positions(pipeline.sink.settings, context));
     } else {
       TIDEMARK_ASSIGN(parts.positions, factory_of(components.positions, pipeline.position->type)(
                                            pipeline.position->settings, context));
+      if (pipeline.position->type == "memory") {
+        parts.positions = start_at_now(std::move(parts.positions), *parts.source);
+        parts.starts_by_itself = true;
+      }
     }
   }
   if (pipeline.dead_letters) {

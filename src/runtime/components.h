@@ -11,6 +11,7 @@
 #include "core/position_store.h"
 #include "core/sink.h"
 #include "core/source.h"
+#include "core/stats_probe.h"
 #include "core/transform.h"
 
 namespace tidemark {
@@ -41,6 +42,8 @@ struct Components {
   config::Registry<SinkFactories> sinks;
   config::Registry<Make<PositionStore>> positions;
   config::Registry<Make<DeadLetterStore>> dead_letters;
+  config::Registry<Make<StatsProbe>> stats;
+  std::vector<const config::ComponentSpec*> singles;  // tables that stand once in a file: [server]
 };
 
 }  // namespace tidemark

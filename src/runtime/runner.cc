@@ -32,16 +32,18 @@ std::string_view to_string(LoopPoint point) {
 }
 
 PipelineRunner::PipelineRunner(PipelineParts parts, Clock& clock, Random& random,
-                               std::function<void(LoopPoint)> observer)
+                               std::function<void(LoopPoint)> observer, Timeline* timeline)
     : parts_(std::move(parts)),
       clock_(clock),
       observer_(std::move(observer)),
+      source_summary_(parts_.source->identity().summary),
+      journal_(parts_.name, timeline, clock),
       core_(parts_.limits, parts_.source->identity(), random),
       inbox_(static_cast<size_t>(parts_.limits.lanes) + kInboxBesideLanes) {
-  TIDEMARK_CHECK(
-      parts_.transactional != nullptr ||
-          (parts_.positions != nullptr && parts_.lanes.size() == static_cast<size_t>(parts_.limits.lanes)),
-      "a pipeline needs a transactional sink, or lanes and a position store");
+  TIDEMARK_CHECK(parts_.transactional != nullptr ||
+                     ((parts_.positions != nullptr || parts_.source->own_positions() != nullptr) &&
+                      parts_.lanes.size() == static_cast<size_t>(parts_.limits.lanes)),
+                 "a pipeline needs a transactional sink, or lanes and a position store");
 }
 
 PipelineRunner::~PipelineRunner() {
@@ -66,15 +68,65 @@ void PipelineRunner::start() {
 void PipelineRunner::request_stop() {
   if (stop_pending_.exchange(true)) return;
   if (reader_) reader_->request_stop();
+  parts_.source->stop_delivery();
   send(StopRequested{});
 }
 
 std::optional<Error> PipelineRunner::join() {
-  if (core_thread_.joinable()) {
-    core_thread_.join();
-    shut_down();
-  }
+  wait();
+  ShutdownSequence sequence(parts_.name);
+  sequence.add({"close the source",
+                "closed earlier, its last error would start a back-off that nobody waits for",
+                [this] { close_source(); }});
+  sequence.add({"close the sink and give the position's lease back",
+                "given back under a running write, another instance could start before the last save",
+                [this] { close_sink(); }});
+  sequence.run();
   return outcome_;
+}
+
+void PipelineRunner::wait() {
+  if (core_thread_.joinable()) core_thread_.join();
+  if (std::exchange(waited_, true)) return;
+  ShutdownSequence sequence(parts_.name);
+  sequence.add(
+      {"stop the reader", "a read that returns later would hand events to a pipeline that is gone", [this] {
+         if (reader_) reader_->join();
+       }});
+  sequence.add({"stop the lanes", "a sink closed under a running write leaves its outcome unknown", [this] {
+                  for (auto& lane : lane_workers_) lane->join();
+                }});
+  sequence.add(
+      {"stop the saver", "a lease given back under a running save could lose to the next owner's", [this] {
+         if (saver_) saver_->join();
+       }});
+  sequence.run();
+}
+
+void PipelineRunner::close_source() {
+  MutexLock lock(source_mutex_);
+  if (!std::exchange(source_closed_, true)) parts_.source->close();
+}
+
+void PipelineRunner::close_sink() {
+  if (std::exchange(sink_closed_, true)) return;
+  // A transactional sink holds the position's lease until its last write is over.
+  if (parts_.transactional) parts_.transactional->close();
+  for (auto& lane : parts_.lanes) lane->close();
+  if (parts_.positions) parts_.positions->release();
+}
+
+Result<SourceHealth> PipelineRunner::source_health(std::stop_token stop) {
+  MutexLock lock(source_mutex_);
+  if (source_closed_) return fail(React::kCancelled, parts_.name + ": the source is closed");
+  return parts_.source->health(std::move(stop));
+}
+
+LatencyHistogram PipelineRunner::write_latency() const {
+  LatencyHistogram histogram;
+  for (size_t i = 0; i < histogram.counts.size(); ++i) histogram.counts[i] = write_counts_[i].load();
+  histogram.sum_s = static_cast<double>(write_ns_.load()) / 1e9;
+  return histogram;
 }
 
 PipelineStatus PipelineRunner::status() const {
@@ -90,8 +142,6 @@ void PipelineRunner::send(Input input) {
 
 void PipelineRunner::run_core() {
   std::vector<Action> actions;
-  PipelineState state = PipelineState::kStarting;
-  std::string last_error;
   while (!finished_) {
     Input input = Tick{};
     const auto tick = core_.next_tick();
@@ -100,19 +150,12 @@ void PipelineRunner::run_core() {
       input = std::move(*received);
     if (std::holds_alternative<SourceReady>(input)) ready_pending_ = false;
     actions.clear();
+    journal_.before(input);
     core_.step(std::move(input), clock_.now(), actions);
-    const PipelineStatus& status = core_.status();
-    if (status.state != state || status.last_error != last_error) {
-      if (!status.last_error.empty() && status.last_error != last_error)
-        log::warn("{}: {}: {}", parts_.name, to_string(status.state), status.last_error);
-      else
-        log::info("{}: {}", parts_.name, to_string(status.state));
-      state = status.state;
-      last_error = status.last_error;
-    }
+    journal_.after(core_.status());
     {
       MutexLock lock(status_mutex_);
-      status_ = status;
+      status_ = core_.status();
     }
     for (Action& action : actions) carry_out(std::move(action));
   }
@@ -123,7 +166,7 @@ void PipelineRunner::carry_out(Action action) {
 }
 
 void PipelineRunner::carry_out(IdentifySource) {
-  reader_->post([this](std::stop_token stop) { send(Identified{parts_.source->health(stop)}); });
+  reader_->post([this](std::stop_token stop) { send(Identified{source_health(stop)}); });
 }
 
 void PipelineRunner::carry_out(OpenSink action) {
@@ -137,7 +180,7 @@ void PipelineRunner::carry_out(AcquirePosition action) {
   Worker& worker = parts_.transactional ? *lane_workers_[0] : *saver_;
   worker.post([this, context = position_context(std::move(action.deployment))](std::stop_token stop) {
     send(PositionAcquired{parts_.transactional ? parts_.transactional->open_and_load(context, stop)
-                                               : parts_.positions->acquire(context, stop)});
+                                               : parts_.position_store().acquire(context, stop)});
   });
 }
 
@@ -164,18 +207,30 @@ void PipelineRunner::carry_out(Write action) {
   lane_workers_[static_cast<size_t>(action.lane)]->post(
       [this, lane = action.lane, job](std::stop_token stop) {
         observe(LoopPoint::kBeforeWrite);
-        WriteResult result = parts_.transactional
-                                 ? parts_.transactional->write(job->events, job->resume_after, stop)
-                                 : parts_.lanes[static_cast<size_t>(lane)]->write(job->events, stop);
+        WriteResult result = timed_write(static_cast<size_t>(lane), *job, stop);
         observe(LoopPoint::kAfterWrite);
         send(WriteDone{lane, std::move(*job), std::move(result)});
       });
 }
 
+WriteResult PipelineRunner::timed_write(size_t lane, WriteJob& job, std::stop_token stop) {
+  const Mono begin = clock_.now();
+  WriteResult result = parts_.transactional
+                           ? parts_.transactional->write(job.events, job.resume_after, std::move(stop))
+                           : parts_.lanes[lane]->write(job.events, std::move(stop));
+  const Mono::duration took = clock_.now() - begin;
+  const double took_s = std::chrono::duration<double>(took).count();
+  size_t bucket = 0;
+  while (bucket < kWriteLatencyBounds_s.size() && took_s > kWriteLatencyBounds_s[bucket]) ++bucket;
+  write_counts_[bucket].fetch_add(1, std::memory_order_relaxed);
+  write_ns_.fetch_add(static_cast<uint64_t>(took.count()), std::memory_order_relaxed);
+  return result;
+}
+
 void PipelineRunner::carry_out(Save action) {
   saver_->post([this, position = std::move(action.position)](std::stop_token stop) {
     observe(LoopPoint::kBeforeSave);
-    Status saved = parts_.positions->save(position, stop);
+    Status saved = parts_.position_store().save(position, stop);
     observe(LoopPoint::kAfterSave);
     send(SaveDone{std::move(saved)});
   });
@@ -185,7 +240,7 @@ void PipelineRunner::carry_out(PutDeadLetter action) {
   saver_->post([this, action = std::move(action)](std::stop_token stop) {
     if (!letters_open_) {
       if (Status opened = parts_.dead_letters->open(stop); !opened)
-        return send(DeadLetterDone{std::move(opened)});
+        return send(DeadLetterDone{fail(std::move(opened).error())});
       letters_open_ = true;
     }
     DeadLetter letter;
@@ -194,8 +249,16 @@ void PipelineRunner::carry_out(PutDeadLetter action) {
     letter.reason = action.reason;
     letter.event = bson::to_json(action.event.raw);
     letter.at_ms = clock_.wall_ms();
-    log::warn("{}: event {} goes to the dead letters: {}", parts_.name, letter.id, letter.reason);
-    send(DeadLetterDone{parts_.dead_letters->put(letter, stop)});
+    letter.attempts = action.event.attempts + 1;
+    letter.payload = action.event.payload;
+    letter.malformed = action.event.malformed;
+    auto fate = parts_.dead_letters->put(letter, stop);
+    if (fate && *fate == LetterFate::kKept)
+      log::warn("{}: event {} went to the dead letters: {}", parts_.name, letter.id, letter.reason);
+    else if (fate)
+      log::info("{}: event {} will be tried again after attempt {}: {}", parts_.name, letter.id,
+                letter.attempts, letter.reason);
+    send(DeadLetterDone{std::move(fate)});
   });
 }
 
@@ -226,30 +289,6 @@ void PipelineRunner::apply_transforms(EventBatch& batch) const {
     if (keep) events[kept++] = event;
   }
   events.resize(kept);
-}
-
-void PipelineRunner::shut_down() {
-  ShutdownSequence sequence(parts_.name);
-  sequence.add({"stop the reader", "a read that returns later would hand events to a pipeline that is gone",
-                [this] { reader_->join(); }});
-  sequence.add({"stop the lanes", "a sink closed under a running write leaves its outcome unknown", [this] {
-                  for (auto& lane : lane_workers_) lane->join();
-                }});
-  sequence.add({"stop the saver", "a lease given back under a running save could lose to the next owner's",
-                [this] { saver_->join(); }});
-  sequence.add({"close the source",
-                "closed earlier, its last error would start a back-off that nobody waits for",
-                [this] { parts_.source->close(); }});
-  sequence.add({"close the sink",
-                "a transactional sink holds the position's lease until its last write is over", [this] {
-                  if (parts_.transactional) parts_.transactional->close();
-                  for (auto& lane : parts_.lanes) lane->close();
-                }});
-  sequence.add({"give the position's lease back",
-                "given back earlier, another instance could start before the last save", [this] {
-                  if (parts_.positions) parts_.positions->release();
-                }});
-  sequence.run();
 }
 
 }  // namespace tidemark

@@ -8,6 +8,7 @@
 // start() and join() are the owner's; status() and request_stop() may be called by any thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -22,6 +23,8 @@
 #include "core/pipeline_core.h"
 #include "core/transform.h"
 #include "env/clock.h"
+#include "runtime/journal.h"
+#include "runtime/status.h"
 #include "runtime/worker.h"
 
 namespace tidemark {
@@ -32,13 +35,18 @@ struct PipelineParts {
   PipelineLimits limits;
   std::unique_ptr<Source> source;
   std::vector<std::unique_ptr<Transform>> transforms;
-  std::unique_ptr<TransactionalSink> transactional;  // this, or lanes and positions
+  std::unique_ptr<TransactionalSink> transactional;  // this, or lanes
   std::vector<std::unique_ptr<Sink>> lanes;
-  std::unique_ptr<PositionStore> positions;
+  std::unique_ptr<PositionStore> positions;       // with lanes, unless the source has positions of its own
   std::unique_ptr<DeadLetterStore> dead_letters;  // there when limits.on_reject is kDeadLetter
+  // The position needs no operator's decision: the source's own acknowledgements, or memory that begins at now.
+  bool starts_by_itself = false;
 
-  // Where the position lives, whichever form the sink has.
-  PositionStore& position_store() { return transactional ? transactional->position_store() : *positions; }
+  // Where the position lives, whichever form source and sink have.
+  PositionStore& position_store() const {
+    if (PositionStore* own = source->own_positions()) return *own;
+    return transactional ? transactional->position_store() : *positions;
+  }
 };
 
 // The points of the loop that an observer is told of, each just before or after the named call.
@@ -47,9 +55,10 @@ std::string_view to_string(LoopPoint point);
 
 class PipelineRunner {
  public:
-  // `observer`, if any, is called on the thread that reaches the point; it must not block.
+  // `observer`, if any, is called on the thread that reaches the point; it must not block. `timeline`, if any, outlives
+  // the runner.
   PipelineRunner(PipelineParts parts, Clock& clock, Random& random,
-                 std::function<void(LoopPoint)> observer = nullptr);
+                 std::function<void(LoopPoint)> observer = nullptr, Timeline* timeline = nullptr);
   ~PipelineRunner();
 
   void start();
@@ -58,10 +67,25 @@ class PipelineRunner {
   // Waits for the end, whoever asked for it, and shuts everything down. The error that ended the pipeline, or
   // none.
   std::optional<Error> join();
+  // The same in parts, for a process that shuts several pipelines down in an order across them: wait() returns once
+  // nothing is in flight and every worker has ended; then source and sink are closed, each once, by whoever comes first,
+  // one of these or join().
+  void wait();
+  void close_source();
+  void close_sink();
   bool finished() const { return finished_.load(); }
+  // After wait(): the error that ended the pipeline, or none.
+  const std::optional<Error>& outcome() const { return outcome_; }
 
   PipelineStatus status() const EXCLUDES(status_mutex_);
   const std::string& name() const { return parts_.name; }
+  // Before start(): the components, to look at.
+  const PipelineParts& parts() const { return parts_; }
+  const std::string& source_summary() const { return source_summary_; }
+  const Journal& journal() const { return journal_; }
+  LatencyHistogram write_latency() const;
+  // Asks the source's deployment, on the calling thread; kCancelled once the source is closed.
+  Result<SourceHealth> source_health(std::stop_token stop) EXCLUDES(source_mutex_);
 
  private:
   void run_core();
@@ -82,11 +106,15 @@ class PipelineRunner {
     if (observer_) observer_(point);
   }
   PositionContext position_context(std::string deployment) const;
-  void shut_down();
+  WriteResult timed_write(size_t lane, WriteJob& job, std::stop_token stop);
 
   PipelineParts parts_;
   Clock& clock_;
   const std::function<void(LoopPoint)> observer_;
+  const std::string source_summary_;
+  Journal journal_;
+  std::array<std::atomic<uint64_t>, kWriteLatencyBounds_s.size() + 1> write_counts_{};
+  std::atomic<uint64_t> write_ns_ = 0;
   PipelineCore core_;  // touched by core_thread_ alone once started
 
   BoundedQueue<Input> inbox_;
@@ -99,6 +127,12 @@ class PipelineRunner {
   std::vector<std::unique_ptr<Worker>> lane_workers_;
   std::unique_ptr<Worker> saver_;
   bool letters_open_ = false;  // the saver's
+
+  // Keeps the source open under a look at its health.
+  Mutex source_mutex_;
+  bool source_closed_ GUARDED_BY(source_mutex_) = false;
+  bool waited_ = false;  // the owner's
+  bool sink_closed_ = false;
 
   mutable Mutex status_mutex_;
   PipelineStatus status_ GUARDED_BY(status_mutex_);

@@ -49,10 +49,23 @@ inline const config::ComponentSpec& sample_letters() {
   return spec;
 }
 
+inline const config::ComponentSpec& sample_stats() {
+  static const config::ComponentSpec spec{
+      .kind = "stats", .type = "counter", .fields = {{.name = "uri", .required = true, .secret = true}}};
+  return spec;
+}
+
+inline const config::ComponentSpec& sample_server() {
+  static const config::ComponentSpec spec{
+      .kind = "server", .type = "", .fields = {{.name = "listen", .default_text = "127.0.0.1:8321"}}};
+  return spec;
+}
+
 inline const config::SpecList& sample_specs() {
   static const config::SpecList specs = [] {
     config::SpecList list;
-    for (const auto* spec : {&sample_source(), &sample_sink(), &sample_transform(), &sample_letters()})
+    for (const auto* spec : {&sample_source(), &sample_sink(), &sample_transform(), &sample_letters(),
+                             &sample_stats(), &sample_server()})
       list.add(*spec);
     return list;
   }();

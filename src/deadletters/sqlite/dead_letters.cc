@@ -8,8 +8,21 @@ namespace tidemark {
 namespace {
 
 constexpr const char* kColumns =
-    "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, PRIMARY KEY(pipeline, id)";
-constexpr const char* kShape = "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, ";
+    "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 1, "
+    "origin TEXT NOT NULL DEFAULT '', payload TEXT NOT NULL DEFAULT '', malformed INTEGER NOT NULL DEFAULT "
+    "0, "
+    "PRIMARY KEY(pipeline, id)";
+constexpr std::string_view kShape =
+    "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, attempts INTEGER, origin TEXT, payload "
+    "TEXT, "
+    "malformed INTEGER, ";
+// Files from before letters had attempts; the rest is added to them.
+constexpr std::string_view kFirstShape = "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, ";
+constexpr const char* kAddColumns =
+    "ALTER TABLE dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE dead_letters ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dead_letters ADD COLUMN payload TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE dead_letters ADD COLUMN malformed INTEGER NOT NULL DEFAULT 0;";
 constexpr int kBusyTimeoutMs = 5000;
 
 React react_to(int code) {
@@ -56,6 +69,21 @@ std::string text_at(sqlite3_stmt* statement, int column) {
                          : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement, column)));
 }
 
+// A row of "SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed".
+DeadLetter letter_at(sqlite3_stmt* row) {
+  DeadLetter letter;
+  letter.id = text_at(row, 0);
+  letter.pipeline = text_at(row, 1);
+  letter.reason = text_at(row, 2);
+  letter.event = text_at(row, 3);
+  letter.at_ms = sqlite3_column_int64(row, 4);
+  letter.attempts = sqlite3_column_int(row, 5);
+  letter.origin = text_at(row, 6);
+  letter.payload = text_at(row, 7);
+  letter.malformed = sqlite3_column_int(row, 8) != 0;
+  return letter;
+}
+
 class SqliteDeadLetters final : public DeadLetterStore {
  public:
   explicit SqliteDeadLetters(std::string path) : path_(std::move(path)) {}
@@ -67,33 +95,51 @@ class SqliteDeadLetters final : public DeadLetterStore {
     return opened;
   }
 
-  Status put(const DeadLetter& letter, std::stop_token stop) override {
+  Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
     if (stop.stop_requested()) return fail(React::kCancelled, "dead letters " + path_ + ": stopped");
+    const int64_t malformed = letter.malformed ? 1 : 0;
+    const int64_t attempts = letter.attempts;
     TIDEMARK_ASSIGN(
         const StatementPtr statement,
-        prepare("INSERT INTO dead_letters(pipeline, id, reason, event, at_ms) VALUES(?1, ?2, ?3, ?4, ?5) "
+        prepare("INSERT INTO dead_letters(pipeline, id, reason, event, at_ms, attempts, origin, payload, "
+                "malformed) "
+                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
                 "ON CONFLICT(pipeline, id) DO UPDATE SET reason = excluded.reason, event = excluded.event, "
-                "at_ms = excluded.at_ms",
-                letter.pipeline, letter.id, letter.reason, letter.event, letter.at_ms));
-    return run(statement.get());
+                "at_ms = excluded.at_ms, attempts = excluded.attempts, origin = excluded.origin, "
+                "payload = excluded.payload, malformed = excluded.malformed",
+                letter.pipeline, letter.id, letter.reason, letter.event, letter.at_ms, attempts,
+                letter.origin, letter.payload, malformed));
+    TIDEMARK_TRY(run(statement.get()));
+    return LetterFate::kKept;
   }
 
   Result<std::vector<DeadLetter>> list(const std::string& pipeline, const std::string& after,
                                        size_t limit) override {
-    TIDEMARK_ASSIGN(
-        const StatementPtr statement,
-        prepare("SELECT id, pipeline, reason, event, at_ms FROM dead_letters WHERE pipeline = ?1 AND id > ?2 "
-                "ORDER BY id LIMIT ?3",
-                pipeline, after, static_cast<int64_t>(limit)));
-    std::vector<DeadLetter> letters;
-    int code = SQLITE_ROW;
-    while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) {
-      sqlite3_stmt* row = statement.get();
-      letters.push_back(
-          {text_at(row, 0), text_at(row, 1), text_at(row, 2), text_at(row, 3), sqlite3_column_int64(row, 4)});
-    }
-    if (code != SQLITE_DONE) return fail(error(code));
-    return letters;
+    const auto limit_count = static_cast<int64_t>(limit);
+    TIDEMARK_ASSIGN(const StatementPtr statement,
+                    prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed "
+                            "FROM dead_letters "
+                            "WHERE pipeline = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                            pipeline, after, limit_count));
+    return letters(statement.get());
+  }
+
+  Result<std::optional<DeadLetter>> find(const std::string& pipeline, const std::string& id) override {
+    TIDEMARK_ASSIGN(const StatementPtr statement,
+                    prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed "
+                            "FROM dead_letters "
+                            "WHERE pipeline = ?1 AND id = ?2",
+                            pipeline, id));
+    TIDEMARK_ASSIGN(auto found, letters(statement.get()));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+  }
+
+  Result<uint64_t> count(const std::string& pipeline) override {
+    TIDEMARK_ASSIGN(const StatementPtr statement,
+                    prepare("SELECT count(*) FROM dead_letters WHERE pipeline = ?1", pipeline));
+    if (const int code = sqlite3_step(statement.get()); code != SQLITE_ROW) return fail(error(code));
+    return static_cast<uint64_t>(sqlite3_column_int64(statement.get(), 0));
   }
 
   Status remove(const std::string& pipeline, const std::string& id) override {
@@ -118,16 +164,43 @@ class SqliteDeadLetters final : public DeadLetterStore {
   }
 
   Status check_shape() {
-    TIDEMARK_ASSIGN(const StatementPtr columns,
-                    prepare("SELECT name, type FROM pragma_table_info('dead_letters')"));
-    std::string found;
-    while (sqlite3_step(columns.get()) == SQLITE_ROW)
-      found += text_at(columns.get(), 0) + " " + text_at(columns.get(), 1) + ", ";
+    TIDEMARK_ASSIGN(std::string found, shape());
+    if (found == kFirstShape) {
+      TIDEMARK_TRY(add_columns());
+      TIDEMARK_ASSIGN(found, shape());
+    }
     if (found == kShape) return {};
     return fail(React::kConfig,
                 "dead letters " + path_ + ": table dead_letters has another shape: expected (" + kColumns +
                     "), found (" + found + ")",
                 "give the dead letters a file of their own");
+  }
+
+  Result<std::string> shape() {
+    TIDEMARK_ASSIGN(const StatementPtr columns,
+                    prepare("SELECT name, type FROM pragma_table_info('dead_letters')"));
+    std::string found;
+    while (sqlite3_step(columns.get()) == SQLITE_ROW)
+      found += text_at(columns.get(), 0) + " " + text_at(columns.get(), 1) + ", ";
+    return found;
+  }
+
+  // All of them or none; looked at again under the write lock, because another process may be doing the same.
+  Status add_columns() {
+    TIDEMARK_TRY(exec("BEGIN IMMEDIATE"));
+    auto found = shape();
+    Status added = found && *found == kFirstShape ? exec(kAddColumns) : Status();
+    if (added) added = exec("COMMIT");
+    if (!added) (void)exec("ROLLBACK");
+    return added;
+  }
+
+  Result<std::vector<DeadLetter>> letters(sqlite3_stmt* rows) {
+    std::vector<DeadLetter> found;
+    int code = SQLITE_ROW;
+    while ((code = sqlite3_step(rows)) == SQLITE_ROW) found.push_back(letter_at(rows));
+    if (code != SQLITE_DONE) return fail(error(code));
+    return found;
   }
 
   Status exec(const std::string& sql) {

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include "support/temp_folder.h"
 
@@ -23,7 +24,13 @@ class DeadLetters : public ::testing::Test {
     return store;
   }
   static DeadLetter letter(const std::string& id, const std::string& pipeline = "orders") {
-    return {id, pipeline, "too large for " + id, R"({"_id":{"_data":")" + id + "\"}}", 1234};
+    DeadLetter made;
+    made.id = id;
+    made.pipeline = pipeline;
+    made.reason = "too large for " + id;
+    made.event = R"({"_id":{"_data":")" + id + "\"}}";
+    made.at_ms = 1234;
+    return made;
   }
   static std::vector<std::string> ids(const std::vector<DeadLetter>& letters) {
     std::vector<std::string> ids;
@@ -36,15 +43,66 @@ class DeadLetters : public ::testing::Test {
 };
 
 TEST_F(DeadLetters, KeepEveryPartOverARestart) {
-  const DeadLetter put{"82AB", "orders", "reason with \"quotes\"", std::string("{\"a\":\"nul\0\"}", 11),
-                       1700000000123};
-  ASSERT_TRUE(opened()->put(put, {}));
+  DeadLetter put = letter("82AB");
+  put.reason = "reason with \"quotes\"";
+  put.event = std::string("{\"a\":\"nul\0\"}", 11);
+  put.attempts = 3;
+  put.origin = "queue events";
+  put.payload = "{\"specversion\":\"1.0\"}";
+  put.malformed = true;
+  const auto fate = opened()->put(put, {});
+  ASSERT_TRUE(fate);
+  EXPECT_EQ(*fate, LetterFate::kKept);
   const auto letters = opened()->list("orders", "", 10);
   ASSERT_TRUE(letters);
   ASSERT_EQ(letters->size(), 1u);
-  const DeadLetter& got = letters->front();
-  EXPECT_EQ(std::tie(got.id, got.pipeline, got.reason, got.event, got.at_ms),
-            std::tie(put.id, put.pipeline, put.reason, put.event, put.at_ms));
+  const auto parts = [](const DeadLetter& of) {
+    return std::tie(of.id, of.pipeline, of.reason, of.event, of.at_ms, of.attempts, of.origin, of.payload,
+                    of.malformed);
+  };
+  EXPECT_EQ(parts(letters->front()), parts(put));
+}
+
+TEST_F(DeadLetters, AreFoundByIdAndCountedByPipeline) {
+  auto store = opened();
+  for (const char* id : {"82A", "82B"}) ASSERT_TRUE(store->put(letter(id), {}));
+  ASSERT_TRUE(store->put(letter("82A", "others"), {}));
+  const auto found = store->find("orders", "82B");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->reason, "too large for 82B");
+  EXPECT_FALSE(store->find("others", "82B")->has_value());
+  EXPECT_EQ(store->count("orders"), 2u);
+  EXPECT_EQ(store->count("nobody"), 0u);
+}
+
+TEST_F(DeadLetters, AFileOfTheFirstShapeIsBroughtForwardWithItsLetters) {
+  sqlite3* old = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &old), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(
+                old,
+                "CREATE TABLE dead_letters(pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, "
+                "PRIMARY KEY(pipeline, id));"
+                "INSERT INTO dead_letters VALUES('orders', '82A', 'too large', '{}', 7)",
+                nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(old);
+  auto store = opened();
+  ASSERT_TRUE(store->put(letter("82B"), {}));
+  EXPECT_EQ(ids(*store->list("orders", "", 10)), (std::vector<std::string>{"82A", "82B"}));
+  const auto kept = store->find("orders", "82A");
+  ASSERT_TRUE(kept && *kept);
+  EXPECT_EQ((*kept)->reason, "too large");
+  EXPECT_EQ((*kept)->attempts, 1);
+  EXPECT_FALSE((*kept)->malformed);
+  EXPECT_EQ(opened()->count("orders"), 2u);
+}
+
+TEST_F(DeadLetters, ATableOfAnotherShapeIsLeftAlone) {
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "CREATE TABLE dead_letters(id TEXT)", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(other);
+  EXPECT_EQ(make(path_)->open({}).error().react, React::kConfig);
 }
 
 TEST_F(DeadLetters, TheSameIdAgainReplacesTheFirst) {

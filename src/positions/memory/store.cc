@@ -78,12 +78,19 @@ std::unique_ptr<PositionStore> make_memory_store(std::shared_ptr<PositionShelf> 
 }
 
 const config::ComponentSpec& memory_position_spec() {
-  static const config::ComponentSpec spec{.kind = "position",
-                                          .type = "memory",
-                                          .summary =
-                                              "Keeps the position in memory alone: after a restart the "
-                                              "pipeline has none and refuses to start until "
-                                              "the operator chooses one. For experiments and benchmarks."};
+  static const config::ComponentSpec spec{
+      .kind = "position",
+      .type = "memory",
+      .summary =
+          "Keeps the position in memory alone: it survives a dead cursor, never the process, and what "
+          "happens while the process is away is not delivered. For pipelines that are best effort by "
+          "contract (a sink `live`), for experiments and benchmarks.",
+      .fields = {
+          {.name = "start",
+           .type = config::FieldType::kEnum,
+           .doc = "Where the pipeline begins each time the process starts. `now` = behind the newest event.",
+           .default_text = "now",
+           .choices = {"now"}}}};
   return spec;
 }
 

@@ -1,10 +1,7 @@
 // The position of a pipeline in a MongoDB collection, with a lease that keeps a second instance out.
 //
-// Every write waits for the majority, so that no election takes it back. The lease is renewed by each save,
-// and a pipeline saves at least every ten seconds while its high-water mark moves, which it does even on an
-// idle deployment; so that lease_ttl must be longer than that. An owner that saves nothing for longer,
-// because its sink is down, say, may lose the lease to another instance, and is then refused by its epoch.
-// Used by one thread at a time.
+// Every write waits for the majority, so that no election takes it back. What the lease promises, and how long
+// the next instance waits after a crash: mongo/position_store.h. Used by one thread at a time.
 #pragma once
 
 #include <memory>

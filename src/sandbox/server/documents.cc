@@ -254,6 +254,8 @@ Reply<void> reply_with_cursor(Invocation& inv, std::unique_ptr<Cursor> cursor, i
   if (id_first) body.append("id", id).append("ns", ns);
   body.concat(batch.view());
   if (!id_first) body.append("id", id).append("ns", ns);
+  if (inv.read_concern == ReadConcern::kSnapshot && !inv.in_transaction)
+    append_timestamp(body, "atClusterTime", inv.seen.ts);
   inv.reply.append("cursor", body.view());
   return {};
 }

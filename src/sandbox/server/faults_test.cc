@@ -180,6 +180,23 @@ TEST_F(Faults, LooksUpOnlyWhatAMajorityHas) {
   EXPECT_EQ(number(found, "cursor.firstBatch.0.x"), 3);
 }
 
+TEST_F(Faults, ASnapshotNamesItsTimeAndWaitsForTheMajority) {
+  client->ok("t", R"({"insert":"a","documents":[{"_id":1}],"writeConcern":{"w":3}})");
+  const char* count =
+      R"({"aggregate":"a","pipeline":[{"$count":"n"}],"cursor":{},"readConcern":{"level":"snapshot"},
+                          "maxTimeMS":30})";
+  const auto reply = client->ok("t", count);
+  EXPECT_EQ(number(reply, "cursor.firstBatch.0.n"), 1);
+  const auto at = reply.view().find_path("cursor.atClusterTime");
+  ASSERT_TRUE(at);
+  EXPECT_EQ(at->type(), BSON_TYPE_TIMESTAMP);
+  set->set_replicating(1, false);
+  set->set_replicating(2, false);
+  client->ok("t", R"({"insert":"a","documents":[{"_id":2}],"writeConcern":{"w":1}})");
+  EXPECT_EQ(client->code("t", count), 50);
+  set->set_replicating(1, true);
+}
+
 TEST_F(Faults, DropsOpenTransactionsWithThePrimarysRole) {
   const std::string session =
       R"("lsid":{"id":{"$binary":"AAAAAAAAAAAAAAAAAAAABQ==","$type":"04"}},"txnNumber":{"$numberLong":"1"},"autocommit":false)";

@@ -96,6 +96,8 @@ Reply<void> parse_read_concern(Invocation& inv) {
           kFailedToParse,
           "readConcern.level must be either 'local', 'majority', 'linearizable', 'available', or 'snapshot'");
   }
+  if (inv.read_concern == ReadConcern::kSnapshot && inv.cluster.classic() && !inv.in_transaction)
+    return command_error(kInvalidOptions, "readConcern level snapshot is only valid in a transaction");
   SANDBOX_ASSIGN(inv.max_time_ms, int_field(inv, inv.body, "maxTimeMS", 0));
   if (inv.max_time_ms < 0) return command_error(kBadValue, "value for maxTimeMS is out of range");
   const auto preference = inv.body.find("$readPreference");

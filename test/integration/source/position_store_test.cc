@@ -1,4 +1,7 @@
 // The position store `mongodb` against the contract of every position store, on a live replica set.
+#include <functional>
+#include <thread>
+
 #include "conformance/position_store_contract.h"
 #include "env/posix/clock.h"
 #include "positions/mongodb/store.h"
@@ -7,6 +10,22 @@
 
 namespace tidemark::testing {
 namespace {
+
+// The first owner lives: whenever somebody waits for its lease, it has renewed it.
+class LivingOwnerClock final : public Clock {
+ public:
+  explicit LivingOwnerClock(std::function<void()> renew) : renew_(std::move(renew)) {}
+  Mono now() const override { return clock_.now(); }
+  WallMs wall_ms() const override { return clock_.wall_ms(); }
+  bool sleep_until(Mono, std::stop_token stop) override {
+    renew_();
+    return !stop.stop_requested();
+  }
+
+ private:
+  PosixClock clock_;
+  std::function<void()> renew_;
+};
 
 struct MongodbHarness {
   MongodbHarness() {
@@ -21,16 +40,23 @@ struct MongodbHarness {
     if (set == nullptr) return "no replica set to test with";
     return std::nullopt;
   }
-  std::shared_ptr<PositionStore> make() {
+  std::shared_ptr<PositionStore> make() { return make(clock, 30'000); }
+  std::shared_ptr<PositionStore> make(Clock& with, int64_t lease_ttl_ms) {
     config::Settings settings;
     settings.set("uri", set->uri());
     settings.set("database", set->database());
     settings.set("collection", std::string("positions"));
-    settings.set("lease_ttl", int64_t{30'000});
+    settings.set("lease_ttl", lease_ttl_ms);
     ComponentContext context;
     context.pipeline = "orders";
-    context.clock = &clock;
+    context.clock = &with;
     return *make_mongodb_position(settings, context);
+  }
+  void renew() {
+    const int64_t until = clock.wall_ms() + 60'000 + ++renewals;
+    ASSERT_TRUE(mongo().update(
+        set->database(), "positions", R"({"_id": "orders"})",
+        R"({"$set": {"leaseUntil": {"$date": {"$numberLong": ")" + std::to_string(until) + R"("}}}})"));
   }
   void break_lease() {
     ASSERT_TRUE(mongo().update(set->database(), "positions", R"({"_id": "orders"})",
@@ -55,7 +81,8 @@ struct MongodbHarness {
     return client;
   }
   ReplicaSet* set = nullptr;
-  PosixClock clock;
+  int renewals = 0;
+  LivingOwnerClock clock{[this] { renew(); }};
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Mongodb, PositionStoreContract, MongodbHarness);
@@ -72,6 +99,55 @@ TEST(MongodbPosition, RenewsItsLeaseWithEverySave) {
   const auto refused = harness.make()->acquire({"orders", "f", "d"}, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().react, React::kFenced);
+}
+
+// As after kill -9: the lease is there, and nobody renews it.
+TEST(MongodbPosition, TakesTheLeaseOfAKilledOwnerOnceItHasEnded) {
+  MongodbHarness harness;
+  if (auto reason = harness.unavailable()) GTEST_SKIP() << *reason;
+  PosixClock clock;
+  auto killed = harness.make(clock, 1'200);
+  ASSERT_TRUE(killed->acquire({"orders", "f", "d"}, {}));
+  Watermark watermark(2);
+  watermark.admit(position_at(1), 0, 0);
+  const DurablePosition first = *watermark.advance();
+  ASSERT_TRUE(killed->save(first, {}));
+  auto next = harness.make(clock, 1'200);
+  const auto loaded = next->acquire({"orders", "f", "d"}, {});
+  ASSERT_TRUE(loaded) << loaded.error().describe();
+  ASSERT_TRUE(*loaded);
+  EXPECT_EQ((*loaded)->position, position_at(1));
+  const auto refused = killed->save(first, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().react, React::kFenced);
+}
+
+TEST(MongodbPosition, WaitingForALeaseEndsWithTheStop) {
+  MongodbHarness harness;
+  if (auto reason = harness.unavailable()) GTEST_SKIP() << *reason;
+  auto owner = harness.make();
+  ASSERT_TRUE(owner->acquire({"orders", "f", "d"}, {}));
+  PosixClock clock;
+  std::stop_source stop;
+  auto second = harness.make(clock, 30'000);
+  std::jthread stopper([&] { stop.request_stop(); });
+  const auto refused = second->acquire({"orders", "f", "d"}, stop.get_token());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().react, React::kCancelled) << refused.error().describe();
+}
+
+// An owner whose answer was lost, or that is opened again, isn't kept out by itself.
+TEST(MongodbPosition, AcquiringAgainKeepsItsOwnLeaseAndRaisesTheEpoch) {
+  MongodbHarness harness;
+  if (auto reason = harness.unavailable()) GTEST_SKIP() << *reason;
+  auto store = harness.make();
+  ASSERT_TRUE(store->acquire({"orders", "f", "d"}, {}));
+  Watermark watermark(2);
+  watermark.admit(position_at(1), 0, 0);
+  ASSERT_TRUE(store->save(*watermark.advance(), {}));
+  const auto again = store->acquire({"orders", "f", "d"}, {});
+  ASSERT_TRUE(again && *again) << again.error().describe();
+  EXPECT_EQ((*again)->epoch, 2u);
 }
 
 }  // namespace

@@ -1,0 +1,90 @@
+#include "cli/letter_box.h"
+
+#include "base/check.h"
+
+namespace tidemark::cli {
+
+Result<std::unique_ptr<LetterBox>> LetterBox::create(App& app, const config::PipelineConfig& pipeline) {
+  if (!pipeline.dead_letters) {
+    return fail(React::kConfig, "pipeline \"" + pipeline.name + "\" keeps no dead letters",
+                "set on_reject = \"dead_letter\" and add [pipeline.dead_letters]");
+  }
+  const auto* entry = app.components.dead_letters.find(pipeline.dead_letters->type);
+  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown kind of dead letters through");
+  ComponentContext context = app.context();
+  context.pipeline = pipeline.name;
+  TIDEMARK_ASSIGN(auto store, entry->make(pipeline.dead_letters->settings, context));
+  return std::unique_ptr<LetterBox>(new LetterBox(app, pipeline, std::move(store)));
+}
+
+Status LetterBox::open(std::stop_token stop) {
+  if (open_) return {};
+  TIDEMARK_TRY(store_->open(std::move(stop)));
+  open_ = true;
+  return {};
+}
+
+Result<std::vector<DeadLetter>> LetterBox::list(const std::string& after, size_t limit,
+                                                std::stop_token stop) {
+  MutexLock lock(mutex_);
+  TIDEMARK_TRY(open(std::move(stop)));
+  return checked(store_->list(pipeline_.name, after, limit));
+}
+
+Result<DeadLetter> LetterBox::find(const std::string& id, std::stop_token stop) {
+  MutexLock lock(mutex_);
+  return get(id, std::move(stop));
+}
+
+Result<uint64_t> LetterBox::count(std::stop_token stop) {
+  MutexLock lock(mutex_);
+  TIDEMARK_TRY(open(std::move(stop)));
+  return checked(store_->count(pipeline_.name));
+}
+
+Status LetterBox::retry(const std::string& id, std::stop_token stop) {
+  MutexLock lock(mutex_);
+  TIDEMARK_ASSIGN(const DeadLetter letter, get(id, stop));
+  if (store_->redelivers()) return checked(store_->redeliver(pipeline_.name, id, std::move(stop)));
+  TIDEMARK_TRY(deliver(letter, std::move(stop)));
+  return checked(store_->remove(pipeline_.name, id));
+}
+
+Status LetterBox::discard(const std::string& id, std::stop_token stop) {
+  MutexLock lock(mutex_);
+  TIDEMARK_TRY(get(id, std::move(stop)));
+  return checked(store_->remove(pipeline_.name, id));
+}
+
+Result<DeadLetter> LetterBox::get(const std::string& id, std::stop_token stop) {
+  TIDEMARK_TRY(open(std::move(stop)));
+  TIDEMARK_ASSIGN(std::optional<DeadLetter> letter, checked(store_->find(pipeline_.name, id)));
+  if (letter) return std::move(*letter);
+  return fail(React::kReject, "pipeline \"" + pipeline_.name + "\" has no dead letter " + id,
+              "it may have been retried or discarded; tidemark dlq list shows what is there");
+}
+
+Status LetterBox::deliver(const DeadLetter& letter, std::stop_token stop) {
+  ComponentContext context = app_.context();
+  context.pipeline = pipeline_.name;
+  EventBatch batch;
+  TIDEMARK_ASSIGN(const bson::Document raw, bson::Document::from_json(letter.event));
+  TIDEMARK_ASSIGN(Event event, parse_change_event(batch.store(raw)));
+  for (const config::Component& component : pipeline_.transforms) {
+    const auto* entry = app_.components.transforms.find(component.type);
+    TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown transform through");
+    TIDEMARK_ASSIGN(const auto transform, entry->make(component.settings, context));
+    TIDEMARK_ASSIGN(const Transform::Verdict verdict, transform->apply(event, batch));
+    if (verdict == Transform::Verdict::kDrop) return {};  // a dropped event counts as delivered, here too
+  }
+  const auto* entry = app_.components.sinks.find(pipeline_.sink.type);
+  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown sink through");
+  TIDEMARK_ASSIGN(const auto sink, entry->make.plain(pipeline_.sink.settings, context));
+  TIDEMARK_TRY(sink->open(stop));
+  const WriteResult written = sink->write({&event, 1}, std::move(stop));
+  sink->close();
+  if (!written) return fail(written.error().error);
+  return {};
+}
+
+}  // namespace tidemark::cli

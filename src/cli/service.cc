@@ -1,0 +1,198 @@
+#include "cli/service.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "cli/letter_box.h"
+#include "cli/shutdown_plan.h"
+#include "cli/version.h"
+
+namespace tidemark::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kStatsInterval{5'000};
+// How long the requests in flight may take once no new one is accepted; each has its own, shorter, limit.
+constexpr std::chrono::seconds kRequestsInFlight{20};
+
+http::LetterView view_of(DeadLetter letter) {
+  return {.pipeline = std::move(letter.pipeline),
+          .id = std::move(letter.id),
+          .reason = std::move(letter.reason),
+          .origin = std::move(letter.origin),
+          .event = std::move(letter.event),
+          .at_ms = letter.at_ms,
+          .attempts = letter.attempts};
+}
+
+}  // namespace
+
+Service::Service(App& app, const config::File& file, ServiceOptions options)
+    : app_(app), file_(file), options_(std::move(options)), random_(random_seed()), timeline_(app.clock) {}
+
+Service::~Service() { stop(); }
+
+Result<std::unique_ptr<Service>> Service::create(App& app, const config::File& file, ServiceOptions options) {
+  auto service = std::unique_ptr<Service>(new Service(app, file, std::move(options)));
+  TIDEMARK_TRY(service->build());
+  return service;
+}
+
+Status Service::build() {
+  for (const config::PipelineConfig& pipeline : file_.pipelines) {
+    if (options_.only.empty() || pipeline.name == options_.only) TIDEMARK_TRY(build_pipeline(pipeline));
+  }
+  std::vector<Monitor::Subject> subjects;
+  for (size_t i = 0; i < runners_.size(); ++i) {
+    Monitor::Subject subject{runners_[i].get(), configs_[i]->source.type, configs_[i]->sink.type, nullptr};
+    if (LetterBox* box = letters_[i].get())
+      subject.count_letters = [box](std::stop_token stop) { return box->count(std::move(stop)); };
+    subjects.push_back(std::move(subject));
+  }
+  monitor_ = std::make_unique<Monitor>(std::move(subjects), app_.clock);
+  TIDEMARK_TRY(build_stats());
+  return build_server();
+}
+
+Status Service::build_pipeline(const config::PipelineConfig& pipeline) {
+  ComponentContext context = app_.context();
+  context.plugboard = &plugboard_;
+  const size_t doors_before = plugboard_.inlets().size();
+  TIDEMARK_ASSIGN(PipelineParts parts, tidemark::build_pipeline(pipeline, app_.components, context));
+  for (size_t i = doors_before; i < plugboard_.inlets().size(); ++i) {
+    const std::string& path = plugboard_.inlets()[i]->path();
+    const auto same = [&path](const auto& door) { return door.first == path; };
+    if (std::any_of(doors_.begin(), doors_.end(), same))
+      return fail(pipeline.source.settings.error(
+          "path", "another pipeline takes events at " + path + " already", "give each its own path"));
+    if (!file_.server)
+      return fail(pipeline.source.settings.error("type", "no server listens for this source's events",
+                                                 "add [server] with listen = \"127.0.0.1:8321\""));
+    doors_.emplace_back(path, runners_.size());
+  }
+  std::unique_ptr<LetterBox> box;
+  if (pipeline.dead_letters) {
+    TIDEMARK_ASSIGN(box, LetterBox::create(app_, pipeline));
+  }
+  letters_.push_back(std::move(box));
+  configs_.push_back(&pipeline);
+  randoms_.push_back(std::make_unique<SeededRandom>(random_.next_u64()));
+  runners_.push_back(
+      std::make_unique<PipelineRunner>(std::move(parts), app_.clock, *randoms_.back(), nullptr, &timeline_));
+  return {};
+}
+
+Status Service::build_stats() {
+  std::vector<std::unique_ptr<StatsProbe>> probes;
+  for (const config::Component& stats : file_.stats) {
+    const auto* entry = app_.components.stats.find(stats.type);
+    TIDEMARK_ASSIGN(auto probe, entry->make(stats.settings, app_.context()));
+    probes.push_back(std::move(probe));
+  }
+  stats_ = std::make_unique<StatsWatch>(std::move(probes), kStatsInterval, app_.clock);
+  return {};
+}
+
+Status Service::build_server() {
+  if (!file_.server) return {};
+  TIDEMARK_ASSIGN(http::ServerOptions options, http::server_options(*file_.server, app_.files));
+  options.version = kVersion;
+  peers_ = std::make_unique<http::PeeredBackend>(*this, options.peers, options.peer_token, app_.clock);
+  TIDEMARK_ASSIGN(server_, http::Server::listen(std::move(options), *peers_, plugboard_.inlets(),
+                                                plugboard_.feeds(), app_.clock));
+  return {};
+}
+
+Status Service::start() {
+  for (const auto& runner : runners_) {
+    const PipelineParts& parts = runner->parts();
+    if (parts.starts_by_itself) continue;
+    auto stored = parts.position_store().peek(parts.name, {});
+    if (stored && !*stored) {
+      without_position_ = &parts;
+      return fail(React::kConfig, "pipeline \"" + parts.name + "\" has no stored position (" +
+                                      parts.position_store().describe() + ")");
+    }
+    // A store that can't be asked now is not an answer: the pipeline itself waits for it.
+    if (!stored && stored.error().react != React::kRetry) return fail(std::move(stored).error());
+  }
+  for (const auto& runner : runners_) runner->start();
+  if (!server_) return {};  // nobody would see what the watches find
+  monitor_->start();
+  stats_->start();
+  log::info("process: the page is at {}", server_->url());
+  return {};
+}
+
+std::string Service::url() const { return server_ ? server_->url() : std::string(); }
+
+bool Service::finished() const {
+  return std::all_of(runners_.begin(), runners_.end(), [](const auto& runner) { return runner->finished(); });
+}
+
+void Service::stop() {
+  if (std::exchange(stopped_, true)) return;
+  std::vector<PlannedPipeline> pipelines;
+  for (size_t i = 0; i < runners_.size(); ++i)
+    pipelines.push_back({runners_[i].get(), configs_[i]->source.type, configs_[i]->sink.type});
+  PlannedHooks hooks;
+  hooks.stop_accepting = [this] {
+    if (!server_) return;
+    server_->stop_accepting();
+    server_->wait_drained(kRequestsInFlight);
+  };
+  hooks.stop_watching = [this] {
+    if (stats_) stats_->stop();
+    if (monitor_) monitor_->stop();
+  };
+  hooks.close_server = [this] {
+    if (server_) server_->close();
+  };
+  plan_shutdown(std::move(pipelines), std::move(hooks)).run();
+  for (const auto& runner : runners_)
+    outcomes_.push_back({runner->name(), runner->outcome(), runner->status()});
+}
+
+std::vector<PipelineView> Service::pipelines() const { return monitor_->views(); }
+
+StatsView Service::stats() const { return stats_->view(); }
+
+bool Service::accepts(const std::string& path) const {
+  for (const auto& [door, index] : doors_)
+    if (door == path) return runners_[index]->status().state == PipelineState::kStreaming;
+  return false;
+}
+
+Result<std::vector<http::LetterView>> Service::letters(const std::string& pipeline, const std::string& after,
+                                                       size_t limit) {
+  std::vector<http::LetterView> views;
+  for (size_t i = 0; i < runners_.size() && views.size() < limit; ++i) {
+    if (!letters_[i] || (!pipeline.empty() && configs_[i]->name != pipeline)) continue;
+    TIDEMARK_ASSIGN(auto letters, letters_[i]->list(after, limit - views.size()));
+    for (DeadLetter& letter : letters) views.push_back(view_of(std::move(letter)));
+  }
+  if (views.empty() && !pipeline.empty()) TIDEMARK_TRY(box_of(pipeline));
+  return views;
+}
+
+Result<LetterBox*> Service::box_of(const std::string& pipeline) const {
+  for (size_t i = 0; i < runners_.size(); ++i)
+    if (configs_[i]->name == pipeline && letters_[i]) return letters_[i].get();
+  return fail(React::kConfig, "pipeline \"" + pipeline + "\" is unknown here, or keeps no dead letters");
+}
+
+Status Service::retry_letter(const std::string& pipeline, const std::string& id) {
+  TIDEMARK_ASSIGN(LetterBox * box, box_of(pipeline));
+  return box->retry(id);
+}
+
+Status Service::discard_letter(const std::string& pipeline, const std::string& id) {
+  TIDEMARK_ASSIGN(LetterBox * box, box_of(pipeline));
+  return box->discard(id);
+}
+
+Status Service::inflict(const std::string& fault) {
+  if (!options_.inflict) return http::Backend::inflict(fault);
+  return options_.inflict(fault);
+}
+
+}  // namespace tidemark::cli

@@ -1,0 +1,210 @@
+#include "cloudevents/render.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <rapidcheck/gtest.h>
+
+#include "bson/arbitrary_bson.h"
+#include "bson/json.h"
+#include "cloudevents/parser.h"
+
+namespace tidemark::cloudevents {
+namespace {
+
+std::string rendered(bson::View document) {
+  std::string out;
+  render(document, out);
+  return out;
+}
+
+Event change(const std::string& json, EventBatch& batch) {
+  return parse_change_event(batch.store(bson::Document::from_json(json)->view())).value();
+}
+
+TEST(RenderCloudEvent, IsPlainJsonWhateverATransformAdded) {
+  const auto document = bson::Document::from_json(
+      R"({"id":"1","t":{"$date":"2024-05-01T12:00:00.5Z"},"o":{"$oid":"65f000000000000000000001"},)"
+      R"("d":{"$numberDecimal":"1.50"},"b":{"$binary":{"base64":"AAEC","subType":"00"}},"i":{"$numberInt":"7"},)"
+      R"("f":{"$numberDouble":"7.0"},"n":{"$numberDouble":"NaN"},"a":[{"x":null},true],)"
+      R"("ts":{"$timestamp":{"t":1,"i":2}}})");
+  ASSERT_TRUE(document);
+  EXPECT_EQ(
+      rendered(*document),
+      R"({"id":"1","t":"2024-05-01T12:00:00.500Z","o":"65f000000000000000000001","d":"1.50","b":"AAEC","i":7,)"
+      R"("f":7.0,"n":null,"a":[{"x":null},true],"ts":{"$timestamp":{"t":1,"i":2}}})");
+}
+
+TEST(RenderChangeEvent, IsACloudEventThatTheParserTakes) {
+  EventBatch batch;
+  const Event event = change(
+      R"({"_id":{"_data":"8265"},"operationType":"update","ns":{"db":"shop é","coll":"a/b.c"},)"
+      R"("documentKey":{"_id":{"$oid":"65f000000000000000000001"}},"wallTime":{"$date":"2024-05-01T12:00:00Z"},)"
+      R"("fullDocument":{"_id":{"$oid":"65f000000000000000000001"},"n":{"$numberInt":"5"}},)"
+      R"("updateDescription":{"updatedFields":{"n":{"$numberInt":"5"}}}})",
+      batch);
+  std::string out;
+  render_change_event(event, out);
+  EXPECT_EQ(
+      out,
+      R"({"specversion":"1.0","id":"8265","source":"/mongodb/shop%20%C3%A9/a%2Fb.c","type":"tidemark.update",)"
+      R"("time":"2024-05-01T12:00:00Z","datacontenttype":"application/json","data":{)"
+      R"("ns":{"db":"shop é","coll":"a/b.c"},"key":{"_id":{"$oid":"65f000000000000000000001"}},)"
+      R"("document":{"_id":{"$oid":"65f000000000000000000001"},"n":5},"update":{"updatedFields":{"n":5}}}})");
+  Parser parser;
+  EXPECT_EQ(describe(parser.structured(out, {}, batch)), "");
+}
+
+TEST(RenderMessage, IsWhatWasReceivedUnlessATransformEditedIt) {
+  Parser parser;
+  EventBatch batch;
+  const std::string json = R"({ "specversion":"1.0", "id":"1", "source":"/s", "type":"t" })";
+  ASSERT_TRUE(parser.structured(json, {}, batch).empty());
+  Event event = batch.events().back();
+  std::string out;
+  render_message(event, out);
+  EXPECT_EQ(out, json);
+  event.edited = true;
+  out.clear();
+  render_message(event, out);
+  EXPECT_EQ(out, R"({"specversion":"1.0","id":"1","source":"/s","type":"t"})");
+  // Wrapped, it is no CloudEvent any more.
+  const auto wrapped = bson::Document::from_json(R"({"raw":{"specversion":"1.0"},"severity":"minor"})");
+  event.after = wrapped->view();
+  out.clear();
+  render_message(event, out);
+  EXPECT_NE(out.find(R"("type":"tidemark.insert")"), std::string::npos) << out;
+  EXPECT_EQ(describe(parser.structured(out, {}, batch)), "");
+}
+
+// --- properties
+
+// JSON values as nlohmann builds them, from a stream of choices.
+class ArbitraryJson {
+ public:
+  explicit ArbitraryJson(std::vector<uint32_t> choices) : choices_(std::move(choices)) {}
+
+  nlohmann::json value(int depth) {
+    switch (choose(depth < 4 ? 9 : 7)) {
+      case 0:
+        return nullptr;
+      case 1:
+        return choose(2) == 1;
+      case 2:
+        return static_cast<int64_t>(choose(7)) - 3;
+      case 3: {
+        constexpr int64_t kNumbers[] = {INT64_MAX, INT64_MIN, int64_t{1} << 53, -1};
+        return kNumbers[choose(4)];
+      }
+      case 4: {
+        constexpr double kNumbers[] = {0.1, -0.0, 1e300, 5e-324, 1.0, 0x1p63, 123456.789};
+        return kNumbers[choose(7)];
+      }
+      case 5:
+      case 6:
+        return text();
+      case 7: {
+        auto array = nlohmann::json::array();
+        for (uint32_t i = choose(4); i > 0; --i) array.push_back(value(depth + 1));
+        return array;
+      }
+      default: {
+        auto object = nlohmann::json::object();
+        for (uint32_t i = choose(4); i > 0; --i) {
+          std::string name = text();
+          if (name.find('\0') == std::string::npos) object[name] = value(depth + 1);
+        }
+        return object;
+      }
+    }
+  }
+  std::string text() {
+    static const std::string kTexts[] = {
+        "", "a", "b", "\"\\/\b\f\n\r\t", std::string("\0x", 2), "é", "😀", "$numberLong", "x.y", "\x7f"};
+    return kTexts[choose(10)];
+  }
+  uint32_t choose(uint32_t below) { return at_ < choices_.size() ? choices_[at_++] % below : 0; }
+
+ private:
+  std::vector<uint32_t> choices_;
+  size_t at_ = 0;
+};
+
+RC_GTEST_PROP(CloudEventProperty, RenderingAndParsingIsTheSameBson, (std::vector<uint32_t> choices)) {
+  ArbitraryJson arbitrary(std::move(choices));
+  nlohmann::json event = {{"specversion", "1.0"}, {"id", "1"}, {"source", "/s"}, {"type", "t"}};
+  event["data"] = arbitrary.value(0);
+  if (arbitrary.choose(2) == 1) event["ext"] = arbitrary.choose(2) == 1;
+  const std::string json = event.dump(arbitrary.choose(2) == 1 ? 2 : -1);
+  Parser parser;
+  EventBatch batch;
+  RC_ASSERT(describe(parser.structured(json, {}, batch)) == "");
+  const Event first = batch.events().back();
+  RC_ASSERT(first.payload == json);
+  // The same values as another parser finds them.
+  RC_ASSERT(nlohmann::json::parse(rendered(first.after)) == event);
+  RC_ASSERT(describe(parser.batch("[" + rendered(first.after) + "]", {}, batch)) == "");
+  RC_ASSERT(batch.events().back().after == first.after);
+}
+
+RC_GTEST_PROP(CloudEventProperty, WhatAnotherParserRefusesIsRefused, (std::vector<uint32_t> choices)) {
+  ArbitraryJson arbitrary(std::move(choices));
+  std::string data = arbitrary.value(0).dump();
+  // Bytes put in, taken out, or changed.
+  static constexpr char kBytes[] = "{}[],:\"\\0123456789-+.eEtrufalsn \t\n\x00\x1f\x7f\xc3\xa9\xff";
+  for (uint32_t i = arbitrary.choose(4); i > 0; --i) {
+    const size_t at = data.empty() ? 0 : arbitrary.choose(static_cast<uint32_t>(data.size()));
+    const char byte = kBytes[arbitrary.choose(sizeof kBytes - 1)];
+    const uint32_t kind = arbitrary.choose(3);
+    if (kind == 0 || data.empty())
+      data.insert(at, 1, byte);
+    else if (kind == 1)
+      data.erase(at, 1);
+    else
+      data[at] = byte;
+  }
+  const std::string json = R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":)" + data + "}";
+  const auto other = nlohmann::json::parse(json, nullptr, false);
+  Parser parser;
+  EventBatch batch;
+  const Problems problems = parser.structured(json, {}, batch);
+  if (other.is_discarded()) {
+    RC_ASSERT(!problems.empty());
+    RC_ASSERT(batch.events().empty());
+  } else if (problems.empty()) {
+    RC_ASSERT(nlohmann::json::parse(rendered(batch.events().back().after)) == other);
+  } else {
+    // Well-formed, yet refused: for one of these reasons alone.
+    const std::string why = describe(problems);
+    const bool known = why.find("twice") != std::string::npos || why.find("U+0000") != std::string::npos ||
+                       why.find("double") != std::string::npos ||
+                       why.find("attribute") != std::string::npos ||
+                       why.find("neither") != std::string::npos || why.find("32 bits") != std::string::npos;
+    if (!known) RC_FAIL(why + " in " + json);
+  }
+}
+
+RC_GTEST_PROP(CloudEventProperty, AnyBsonRendersAsWellFormedJson, (std::vector<uint32_t> choices)) {
+  bson::ArbitraryBson arbitrary(std::move(choices));
+  const bson::Document document = arbitrary.document();
+  RC_ASSERT(!nlohmann::json::parse(rendered(document), nullptr, false).is_discarded());
+}
+
+RC_GTEST_PROP(CloudEventProperty, NoBytesAtAllBreakTheParser,
+              (std::string body, std::string type, std::string value)) {
+  Parser parser;
+  EventBatch batch;
+  const std::vector<std::pair<std::string, std::string>> headers{{"ce-specversion", "1.0"},
+                                                                 {"ce-id", value},
+                                                                 {"ce-source", "s"},
+                                                                 {"ce-type", "t"},
+                                                                 {"ce-" + value, body}};
+  parser.structured(body, {}, batch);
+  parser.batch(body, {}, batch);
+  parser.batch("[" + body + "]", {}, batch);
+  parser.binary(type, headers, body, {}, batch);
+  parser.binary("application/json", headers, body, {}, batch);
+  for (const Event& event : batch.events()) RC_ASSERT(bson::View::parse(event.raw.bytes()).has_value());
+}
+
+}  // namespace
+}  // namespace tidemark::cloudevents

@@ -1,0 +1,201 @@
+#include "deadletters/mongodb/dead_letters.h"
+
+#include <algorithm>
+
+#include "mongo/client.h"
+
+namespace tidemark {
+namespace {
+
+// A document holds 16 MiB; the rest is for the other fields.
+constexpr size_t kLetterBytesMax = 16 * 1024 * 1024 - 64 * 1024;
+
+bson::Document majority() {
+  bson::Builder concern;
+  concern.append("level", "majority");
+  return concern.finish();
+}
+
+bson::Document key_of(const std::string& pipeline, const std::string& id) {
+  bson::Builder key;
+  key.append("pipeline", pipeline).append("id", id);
+  return key.finish();
+}
+
+std::string text_in(bson::View document, std::string_view name) {
+  const auto field = document.find(name);
+  return field && field->is_string() ? std::string(field->string()) : std::string();
+}
+
+bson::Document document_of(const DeadLetter& letter) {
+  bson::Builder document;
+  document.append("pipeline", letter.pipeline).append("id", letter.id);
+  document.append("reason", letter.reason).append_date("at", letter.at_ms);
+  document.append("attempts", static_cast<int32_t>(letter.attempts)).append("origin", letter.origin);
+  document.append("malformed", letter.malformed);
+  document.append("event", letter.event).append("payload", letter.payload);
+  return document.finish();
+}
+
+DeadLetter letter_of(bson::View document) {
+  DeadLetter letter;
+  letter.id = text_in(document, "id");
+  letter.pipeline = text_in(document, "pipeline");
+  letter.reason = text_in(document, "reason");
+  letter.event = text_in(document, "event");
+  letter.origin = text_in(document, "origin");
+  letter.payload = text_in(document, "payload");
+  if (const auto at = document.find("at"); at && at->type() == BSON_TYPE_DATE_TIME)
+    letter.at_ms = bson_iter_date_time(&at->iter());
+  if (const auto attempts = document.find("attempts"))
+    letter.attempts = static_cast<int>(attempts->integer().value_or(1));
+  if (const auto malformed = document.find("malformed")) letter.malformed = malformed->truthy();
+  return letter;
+}
+
+class MongodbDeadLetters final : public DeadLetterStore {
+ public:
+  MongodbDeadLetters(std::unique_ptr<mongo::Client> client, std::string database, std::string collection)
+      : client_(std::move(client)), database_(std::move(database)), collection_(std::move(collection)) {}
+
+  // The index keeps a letter single, and lists letters in order.
+  Status open(std::stop_token stop) override {
+    bson::Builder key;
+    key.append("pipeline", int32_t{1}).append("id", int32_t{1});
+    bson::Builder index;
+    index.append("key", key.view()).append("name", "pipeline_1_id_1").append("unique", true);
+    bson::Builder indexes;
+    indexes.append("0", index.view());
+    bson::Builder command;
+    command.append("createIndexes", collection_).append_array("indexes", indexes.view());
+    auto created = client_->write(database_, command.view(), std::move(stop));
+    if (created) return {};
+    Error error = std::move(created).error();
+    if (error.react == React::kFatal) {
+      error.react = React::kConfig;
+      error.hint = "give the dead letters a collection of their own";
+    }
+    return fail(std::move(error));
+  }
+
+  Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
+    if (letter.event.size() + letter.payload.size() + letter.reason.size() > kLetterBytesMax) {
+      return fail(React::kConfig,
+                  where() + ": the letter " + letter.id + " has " +
+                      std::to_string(letter.event.size() + letter.payload.size()) +
+                      " bytes as JSON, and a document holds 16 MiB",
+                  "keep the dead letters of this pipeline in a file: type = \"sqlite\"");
+    }
+    bson::Builder statement;
+    statement.append("q", key_of(letter.pipeline, letter.id).view());
+    statement.append("u", document_of(letter).view()).append("upsert", true);
+    bson::Builder statements;
+    statements.append("0", statement.view());
+    bson::Builder command;
+    command.append("update", collection_).append_array("updates", statements.view());
+    auto written = client_->write(database_, command.view(), std::move(stop));
+    if (written) return LetterFate::kKept;
+    Error error = std::move(written).error();
+    // Two put it at once; the next try replaces it.
+    if (error.code == mongo::kDuplicateKey) error.react = React::kRetry;
+    return fail(std::move(error));
+  }
+
+  Result<std::vector<DeadLetter>> list(const std::string& pipeline, const std::string& after,
+                                       size_t limit) override {
+    bson::Builder later;
+    later.append("$gt", after);
+    bson::Builder query;
+    query.append("pipeline", pipeline).append("id", later.view());
+    return find_letters(query.view(), limit);
+  }
+
+  Result<std::optional<DeadLetter>> find(const std::string& pipeline, const std::string& id) override {
+    TIDEMARK_ASSIGN(auto found, find_letters(key_of(pipeline, id), 1));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+  }
+
+  Result<uint64_t> count(const std::string& pipeline) override {
+    bson::Builder query;
+    query.append("pipeline", pipeline);
+    bson::Builder command;
+    command.append("count", collection_).append("query", query.view());
+    command.append("readConcern", majority().view());
+    TIDEMARK_ASSIGN(const bson::Document reply, client_->read(database_, command.view(), {}));
+    const auto n = reply.view().find("n");
+    return static_cast<uint64_t>(std::max<int64_t>(0, n ? n->integer().value_or(0) : 0));
+  }
+
+  Status remove(const std::string& pipeline, const std::string& id) override {
+    bson::Builder statement;
+    statement.append("q", key_of(pipeline, id).view()).append("limit", int32_t{1});
+    bson::Builder statements;
+    statements.append("0", statement.view());
+    bson::Builder command;
+    command.append("delete", collection_).append_array("deletes", statements.view());
+    TIDEMARK_TRY(client_->write(database_, command.view(), {}));
+    return {};
+  }
+
+ private:
+  std::string where() const { return "dead letters " + database_ + "." + collection_; }
+
+  Result<std::vector<DeadLetter>> find_letters(bson::View query, size_t limit) {
+    std::vector<DeadLetter> letters;
+    if (limit == 0) return letters;
+    bson::Builder order;
+    order.append("id", int32_t{1});
+    bson::Builder command;
+    command.append("find", collection_).append("filter", query).append("sort", order.view());
+    command.append("limit", static_cast<int64_t>(limit)).append("readConcern", majority().view());
+    TIDEMARK_ASSIGN(const auto documents, client_->read_all(database_, command.view(), limit, {}));
+    for (const bson::Document& document : documents) letters.push_back(letter_of(document));
+    return letters;
+  }
+
+  const std::unique_ptr<mongo::Client> client_;
+  const std::string database_;
+  const std::string collection_;
+};
+
+}  // namespace
+
+config::ComponentSpec mongodb_dead_letters_spec() {
+  config::ComponentSpec spec;
+  spec.kind = "dead_letters";
+  spec.type = "mongodb";
+  spec.summary =
+      "Dead letters in a MongoDB collection: one document per event that no retry can deliver, with the "
+      "reason, the "
+      "number of attempts, and the whole event in canonical Extended JSON. Needs `readWrite` on the "
+      "database.";
+  spec.fields = {
+      {.name = "uri",
+       .doc = "The connection string of the deployment that keeps the letters.",
+       .required = true,
+       .secret = true,
+       .example = "\"${TIDEMARK_MONGODB_URI}\""},
+      {.name = "database", .doc = "Its database.", .default_text = "tidemark"},
+      {.name = "collection",
+       .doc = "Its collection. Several pipelines may share one.",
+       .default_text = "dead_letters"},
+  };
+  return spec;
+}
+
+Result<std::unique_ptr<DeadLetterStore>> make_mongodb_dead_letters(const config::Settings& settings,
+                                                                   const ComponentContext&) {
+  const std::string& database = settings.string("database");
+  const std::string& collection = settings.string("collection");
+  for (const char* field : {"database", "collection"}) {
+    if (settings.string(field).empty())
+      return fail(settings.error(field, "it must not be empty", "give it a name, or leave it out"));
+  }
+  auto client = mongo::Client::create({settings.string("uri"), "dead letters " + database + "." + collection,
+                                       "grant the user the role `readWrite` on " + database});
+  if (!client) return fail(settings.error("uri", client.error().what, client.error().hint));
+  return std::make_unique<MongodbDeadLetters>(std::move(*client), database, collection);
+}
+
+}  // namespace tidemark

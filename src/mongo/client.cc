@@ -1,0 +1,311 @@
+#include "mongo/client.h"
+
+#include <algorithm>
+#include <array>
+
+#include <mongoc/mongoc.h>
+
+#include "base/log.h"
+
+namespace tidemark::mongo {
+namespace {
+
+constexpr int32_t kServerSelectionMs = 3'000;
+constexpr int32_t kConnectMs = 5'000;
+constexpr int32_t kSocketMs = 15'000;
+constexpr int64_t kMajorityMs = 10'000;
+
+void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
+  log::debug("libmongoc {}: {}", domain, message);
+}
+
+void init_library() {
+  static const bool once = (mongoc_init(), mongoc_log_set_handler(driver_log, nullptr), true);
+  (void)once;
+}
+
+// Owns what libmongoc writes a reply into; it initialises it anew.
+struct Buffer {
+  Buffer() { bson_init(&doc); }
+  ~Buffer() { bson_destroy(&doc); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  bson_t doc;
+};
+
+struct WriteConcernDeleter {
+  void operator()(mongoc_write_concern_t* concern) const { mongoc_write_concern_destroy(concern); }
+};
+using WriteConcernPtr = std::unique_ptr<mongoc_write_concern_t, WriteConcernDeleter>;
+
+WriteConcernPtr majority() {
+  WriteConcernPtr concern(mongoc_write_concern_new());
+  mongoc_write_concern_set_wmajority(concern.get(), kMajorityMs);
+  mongoc_write_concern_set_journal(concern.get(), true);
+  return concern;
+}
+
+void set_default(mongoc_uri_t* uri, const char* option, int32_t value_ms) {
+  if (!mongoc_uri_has_option(uri, option)) mongoc_uri_set_option_as_int32(uri, option, value_ms);
+}
+
+Origin origin_of(const bson_error_t& error) {
+  switch (error.domain) {
+    case MONGOC_ERROR_SERVER:
+    case MONGOC_ERROR_QUERY:
+    case MONGOC_ERROR_WRITE_CONCERN:
+      return Origin::kServer;
+    case MONGOC_ERROR_STREAM:
+    case MONGOC_ERROR_POOL:
+      return Origin::kNetwork;
+    case MONGOC_ERROR_PROTOCOL:
+      return error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION ? Origin::kIncompatible : Origin::kNetwork;
+    case MONGOC_ERROR_SERVER_SELECTION:
+      return error.code == MONGOC_ERROR_SERVER_SELECTION_BAD_WIRE_VERSION ? Origin::kIncompatible
+                                                                          : Origin::kSelection;
+    case MONGOC_ERROR_SASL:
+    case MONGOC_ERROR_SCRAM:
+      return Origin::kAuthentication;
+    case MONGOC_ERROR_CLIENT:
+      if (error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) return Origin::kAuthentication;
+      if (error.code == MONGOC_ERROR_CLIENT_NOT_READY || error.code == MONGOC_ERROR_CLIENT_SESSION_FAILURE)
+        return Origin::kNetwork;
+      return Origin::kDriver;
+    default:
+      return Origin::kDriver;
+  }
+}
+
+Error error_of(const bson_error_t& error, bson::View reply, const ClientOptions& options) {
+  Failure failure;
+  failure.origin = origin_of(error);
+  failure.message = error.message;
+  if (failure.origin == Origin::kServer) failure.code = static_cast<int>(error.code);
+  // The reply is the better witness: the driver's own message is cut at 500 bytes, and labels stand here alone.
+  if (const auto code = reply.find("code"); code && code->integer()) {
+    failure.origin = Origin::kServer;
+    failure.code = static_cast<int>(*code->integer());
+  }
+  if (const auto text = reply.find("errmsg"); text && text->is_string()) failure.message = text->string();
+  std::vector<std::string> labels;
+  if (const auto given = reply.find("errorLabels"); given && given->is_array()) {
+    for (const bson::Element label : given->document())
+      if (label.is_string()) labels.emplace_back(label.string());
+  }
+  failure.labels = labels;
+  return classify(failure, options.who, options.grant);
+}
+
+// A connection that broke, or a member that is no primary any more: the next try finds the new one.
+bool is_worth_another_try(const bson_error_t& error, const Error& judged) {
+  constexpr std::array kElsewhere = {6, 7, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436};
+  if (judged.react != React::kRetry) return false;
+  if (judged.code == 0) return origin_of(error) == Origin::kNetwork;
+  return std::find(kElsewhere.begin(), kElsewhere.end(), judged.code) != kElsewhere.end();
+}
+
+Error stopped(const ClientOptions& options) {
+  return {React::kCancelled, options.who + ": stop was requested"};
+}
+
+}  // namespace
+
+std::string new_id() {
+  bson_oid_t id;
+  bson_oid_init(&id, nullptr);
+  char text[25];
+  bson_oid_to_string(&id, text);
+  return text;
+}
+
+void Client::UriDeleter::operator()(_mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
+void Client::ClientDeleter::operator()(_mongoc_client_t* client) const { mongoc_client_destroy(client); }
+void Client::SessionDeleter::operator()(_mongoc_client_session_t* session) const {
+  mongoc_client_session_destroy(session);
+}
+
+Client::Client(ClientOptions options, _mongoc_uri_t* uri) : options_(std::move(options)), uri_(uri) {}
+Client::~Client() { abort_transaction(); }
+
+Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
+  init_library();
+  bson_error_t error;
+  mongoc_uri_t* uri = mongoc_uri_new_with_error(options.uri.c_str(), &error);
+  if (uri == nullptr) {
+    return fail(React::kConfig, std::string("not a MongoDB URI: ") + error.message,
+                "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
+  }
+  set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kServerSelectionMs);
+  set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, kConnectMs);
+  set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, kSocketMs);
+  // Without this a client for one thread gives up at the first member that doesn't answer.
+  mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
+  if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
+    mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_APPNAME, "tidemark");
+  return std::unique_ptr<Client>(new Client(std::move(options), uri));
+}
+
+std::string Client::redacted_uri() const { return redact_uri(mongoc_uri_get_string(uri_.get())); }
+
+Status Client::connect() {
+  if (client_) return {};
+  bson_error_t error;
+  client_.reset(mongoc_client_new_from_uri_with_error(uri_.get(), &error));
+  // A mongodb+srv name that doesn't resolve for now.
+  if (!client_) return fail(React::kRetry, options_.who + ": " + error.message);
+  mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
+  return {};
+}
+
+Result<bson::Document> Client::run(const std::string& database, bson::View command, bool writes,
+                                   std::stop_token stop) {
+  if (stop.stop_requested()) return fail(stopped(options_));
+  TIDEMARK_TRY(connect());
+  bool again = false;
+  auto reply = run_once(database, command, writes, again);
+  if (reply || !again || in_transaction_ || !repeats(command, writes) || stop.stop_requested()) return reply;
+  log::debug("{}; tried once more", reply.error().what);
+  return run_once(database, command, writes, again);
+}
+
+// As the drivers' retryWrites and retryReads, which commands of this form don't get from libmongoc; a cursor that has moved
+// on can't be asked twice.
+bool Client::repeats(bson::View command, bool writes) const {
+  if ((*command.begin()).key() == "getMore") return false;
+  return mongoc_uri_get_option_as_bool(uri_.get(), writes ? MONGOC_URI_RETRYWRITES : MONGOC_URI_RETRYREADS,
+                                       true);
+}
+
+Result<bson::Document> Client::run_once(const std::string& database, bson::View command, bool writes,
+                                        bool& again) {
+  const bson_t raw = command.raw();
+  Buffer options, reply;
+  bson_error_t error = {};
+  again = false;
+  if (in_transaction_) {
+    if (!mongoc_client_session_append(session_.get(), &options.doc, &error))
+      return fail(error_of(error, {}, options_));
+  } else if (writes) {
+    mongoc_write_concern_append(majority().get(), &options.doc);
+  }
+  const bool ok = writes ? mongoc_client_write_command_with_opts(client_.get(), database.c_str(), &raw,
+                                                                 &options.doc, &reply.doc, &error)
+                         : mongoc_client_command_with_opts(client_.get(), database.c_str(), &raw, nullptr,
+                                                           &options.doc, &reply.doc, &error);
+  if (ok) return bson::Document(&reply.doc);
+  Error judged = error_of(error, bson::View(&reply.doc), options_);
+  again = is_worth_another_try(error, judged);
+  return fail(std::move(judged));
+}
+
+Result<bson::Document> Client::read(const std::string& database, bson::View command, std::stop_token stop) {
+  return run(database, command, false, std::move(stop));
+}
+
+Result<bson::Document> Client::write_batch(const std::string& database, bson::View command,
+                                           std::stop_token stop) {
+  return run(database, command, true, std::move(stop));
+}
+
+Result<bson::Document> Client::write(const std::string& database, bson::View command, std::stop_token stop) {
+  TIDEMARK_ASSIGN(bson::Document reply, run(database, command, true, std::move(stop)));
+  const auto errors = write_errors(reply);
+  if (errors.empty()) return reply;
+  Failure failure;
+  failure.code = errors.front().code;
+  failure.message = errors.front().message;
+  return fail(classify(failure, options_.who, options_.grant));
+}
+
+Result<std::vector<bson::Document>> Client::read_all(const std::string& database, bson::View command,
+                                                     size_t count_max, std::stop_token stop) {
+  std::vector<bson::Document> found;
+  TIDEMARK_ASSIGN(bson::Document reply, read(database, command, stop));
+  const auto collection = (*command.begin()).is_string() ? std::string((*command.begin()).string()) : "";
+  for (const char* batch = "cursor.firstBatch";; batch = "cursor.nextBatch") {
+    const auto documents = reply.view().find_path(batch);
+    const auto id = reply.view().find_path("cursor.id");
+    if (!documents || !documents->is_array())
+      return fail(React::kFatal, options_.who + ": a reply without a cursor");
+    for (const bson::Element item : documents->document()) {
+      if (item.is_document() && found.size() < count_max) found.emplace_back(item.document());
+    }
+    const int64_t cursor = id ? id->integer().value_or(0) : 0;
+    if (cursor == 0) return found;
+    bson::Builder next;
+    if (found.size() >= count_max) {
+      bson::Builder ids;
+      ids.append("0", cursor);
+      next.append("killCursors", collection).append_array("cursors", ids.view());
+      // What isn't killed ends by itself.
+      (void)read(database, next.view(), stop);
+      return found;
+    }
+    next.append("getMore", cursor).append("collection", collection);
+    TIDEMARK_ASSIGN(reply, read(database, next.view(), stop));
+  }
+}
+
+Result<Abilities> Client::abilities(std::stop_token stop) {
+  bson::Builder hello;
+  hello.append("isMaster", int32_t{1});
+  TIDEMARK_ASSIGN(const bson::Document reply, read("admin", hello.view(), std::move(stop)));
+  Abilities found;
+  if (const auto version = reply.view().find("maxWireVersion"))
+    found.wire_version = static_cast<int>(version->integer().value_or(0));
+  const auto message = reply.view().find("msg");
+  const bool sharded = message && message->is_string() && message->string() == "isdbgrid";
+  const bool sessions = reply.view().find("logicalSessionTimeoutMinutes").has_value();
+  // Transactions came with 4.0 (7) for replica sets and with 4.2 (8) for sharded clusters.
+  found.transactions = sessions && ((reply.view().find("setName") && found.wire_version >= 7) ||
+                                    (sharded && found.wire_version >= 8));
+  return found;
+}
+
+Status Client::begin_transaction(std::stop_token stop) {
+  if (stop.stop_requested()) return fail(stopped(options_));
+  TIDEMARK_TRY(connect());
+  bson_error_t error = {};
+  if (!session_) {
+    mongoc_session_opt_t* session_options = mongoc_session_opts_new();
+    mongoc_session_opts_set_causal_consistency(session_options, false);
+    session_.reset(mongoc_client_start_session(client_.get(), session_options, &error));
+    mongoc_session_opts_destroy(session_options);
+    if (!session_) return fail(error_of(error, {}, options_));
+  }
+  mongoc_transaction_opt_t* transaction_options = mongoc_transaction_opts_new();
+  mongoc_transaction_opts_set_write_concern(transaction_options, majority().get());
+  in_transaction_ = mongoc_client_session_start_transaction(session_.get(), transaction_options, &error);
+  mongoc_transaction_opts_destroy(transaction_options);
+  if (!in_transaction_) {
+    session_.reset();
+    return fail(error_of(error, {}, options_));
+  }
+  return {};
+}
+
+CommitResult Client::commit_transaction() {
+  Buffer reply;
+  bson_error_t error = {};
+  const bool ok = mongoc_client_session_commit_transaction(session_.get(), &reply.doc, &error);
+  in_transaction_ = false;
+  if (ok) return {};
+  CommitFailure failure{error_of(error, bson::View(&reply.doc), options_), false};
+  failure.unknown = mongoc_error_has_label(&reply.doc, "UnknownTransactionCommitResult") ||
+                    origin_of(error) == Origin::kNetwork || origin_of(error) == Origin::kSelection;
+  // What follows must not depend on what this session remembers.
+  session_.reset();
+  return tl::unexpected<CommitFailure>(std::move(failure));
+}
+
+void Client::abort_transaction() {
+  if (!in_transaction_) return;
+  in_transaction_ = false;
+  bson_error_t error = {};
+  if (!mongoc_client_session_abort_transaction(session_.get(), &error)) {
+    log::debug("{}: the transaction was not aborted: {}", options_.who, error.message);
+    session_.reset();
+  }
+}
+
+}  // namespace tidemark::mongo

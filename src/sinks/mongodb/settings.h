@@ -1,0 +1,37 @@
+// The settings of the sink `mongodb`: their declaration, and what they become. Pure; any thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "config/field_spec.h"
+#include "config/settings.h"
+#include "core/component.h"
+#include "mongo/client.h"
+#include "mongo/lease.h"
+#include "sinks/mongodb/writer.h"
+
+namespace tidemark::mongodb_sink {
+
+struct Options {
+  std::string uri;
+  std::string grant;
+  bool current = true;
+  WriterOptions writer;
+  bool transactions = true;  // where the deployment has them
+  std::string position_database;
+  std::string position_collection;
+  std::chrono::milliseconds lease_ttl{30'000};
+
+  Result<std::unique_ptr<mongo::Client>> client() const;
+  std::unique_ptr<Writer> make_writer() const;
+  mongo::Lease lease(const std::string& pipeline) const;
+};
+
+// kConfig that names the field.
+Result<Options> options_of(const config::Settings& settings);
+
+config::ComponentSpec spec();
+
+}  // namespace tidemark::mongodb_sink

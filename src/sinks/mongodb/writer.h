@@ -1,0 +1,57 @@
+// What becomes of a batch of events in the destination: the two modes of the sink `mongodb`. A writer belongs to one sink
+// instance and its thread; it keeps the names of the collections that it has seen to.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/row_plan.h"
+#include "core/sink.h"
+#include "mongo/client.h"
+
+namespace tidemark::mongodb_sink {
+
+struct WriterOptions {
+  TablePattern target;  // database and collection
+  std::vector<std::string> unique_key;
+  std::string guard_field;
+  OnDrop on_drop = OnDrop::kApply;
+};
+
+class Writer {
+ public:
+  virtual ~Writer() = default;
+
+  // Called with every open: what doesn't need an event to be known is created, or refused.
+  virtual Status open(mongo::Client& client, std::stop_token stop);
+  // Checks the events and takes them in; they must outlive the write. On an error `culprit` names one.
+  virtual WriteResult plan(std::span<const Event> events) = 0;
+  // Creates what the planned events need and isn't there: a transaction can't.
+  Status ensure(mongo::Client& client, std::stop_token stop);
+  // Writes what was planned, inside of the client's transaction when there is one. Outside of one it may be repeated after
+  // any failure, and tells which document is to blame.
+  virtual WriteResult write(mongo::Client& client, std::stop_token stop) = 0;
+  // False where the planned events need more than a transaction should hold (whole collections).
+  virtual bool fits_transaction() const { return true; }
+
+ protected:
+  virtual std::span<const TableName> targets() const = 0;
+  virtual Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop);
+
+  // Collections are looked at again.
+  void forget() { ensured_.clear(); }
+
+ private:
+  std::set<std::string> ensured_;
+};
+
+// Mode "insert": documents are only ever added; one that is there already is taken for the same.
+std::unique_ptr<Writer> make_insert_writer(WriterOptions options);
+// Mode "current": the destination holds each document as it is now.
+std::unique_ptr<Writer> make_current_writer(WriterOptions options);
+
+}  // namespace tidemark::mongodb_sink

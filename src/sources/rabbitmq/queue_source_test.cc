@@ -1,0 +1,285 @@
+// The source against a broker.
+#include <future>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sources/rabbitmq/source.h"
+#include "sources/rabbitmq/test_support.h"
+
+namespace tidemark {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(QueueSources, AcknowledgeEverythingUpToAPositionAndNothingBeyond) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  settings.batch_events_max = 3;
+  auto source = opened(settings);
+  server.publish("", queue, event_bodies(0, 10));
+  std::vector<Position> ends;
+  std::vector<std::string> got;
+  while (got.size() < 10) {
+    const auto batch = read(*source);
+    ASSERT_TRUE(batch) << batch.error().describe();
+    ASSERT_FALSE(batch->events->events().empty());
+    EXPECT_LE(batch->events->events().size(), 3u);
+    for (const Event& event : batch->events->events()) got.emplace_back(event.id);
+    ends.push_back(batch->resume_after);
+    if (got.size() == 6) {
+      ASSERT_TRUE(save(*source, batch->resume_after));
+    }
+  }
+  EXPECT_EQ(got, ids(0, 10));
+  EXPECT_EQ(token_data(ends.back().token()), "1:10");
+  // The same again, and an older one, close no channel.
+  EXPECT_TRUE(save(*source, ends.front()));
+  EXPECT_TRUE(save(*source, ends.front()));
+  server.publish("", queue, event_bodies(10, 1));
+  EXPECT_EQ(take(*source, 1), ids(10, 1));
+  source->close();
+  expect_depth(server, queue, 5);
+}
+
+TEST_F(QueueSources, AFirstMarkAcknowledgesNothing) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  QueueSource source(options(server, queue), clock_);
+  const auto mark = source.open({}, {});
+  ASSERT_TRUE(mark) << mark.error().describe();
+  EXPECT_FALSE(mark->empty());
+  server.publish("", queue, event_bodies(0, 3));
+  EXPECT_EQ(take(source, 3), ids(0, 3));
+  EXPECT_TRUE(save(source, *mark));
+  source.close();
+  expect_depth(server, queue, 3);
+}
+
+TEST_F(QueueSources, NeverHoldMoreThanThePrefetch) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  settings.prefetch = 5;
+  auto source = opened(settings);
+  server.publish("", queue, event_bodies(0, 12));
+  Position last;
+  EXPECT_EQ(take(*source, 5, &last), ids(0, 5));
+  const auto none = read(*source, milliseconds(300));
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->events->events().empty());
+  EXPECT_EQ(none->resume_after, last);
+  EXPECT_EQ(server.depth(queue), 7u);
+  ASSERT_TRUE(save(*source, last));
+  EXPECT_EQ(take(*source, 5), ids(5, 5));
+}
+
+TEST_F(QueueSources, AnAcknowledgementDoesntWaitForTheReader) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  settings.prefetch = 1;
+  auto source = opened(settings);
+  server.publish("", queue, event_bodies(0, 20));
+  Position last;
+  ASSERT_EQ(take(*source, 1, &last), ids(0, 1));
+  // The reader waits for ten minutes; each next message comes only for an acknowledgement made meanwhile.
+  for (int i = 1; i < 20; ++i) {
+    auto next = std::async(std::launch::async, [&] { return read(*source, std::chrono::minutes(10)); });
+    ASSERT_TRUE(save(*source, last));
+    const auto batch = next.get();
+    ASSERT_TRUE(batch) << batch.error().describe();
+    ASSERT_EQ(batch->events->events().size(), 1u);
+    EXPECT_EQ(batch->events->events()[0].id, "/s " + std::to_string(i));
+    last = batch->resume_after;
+  }
+}
+
+TEST_F(QueueSources, AnOlderSessionsPositionIsASuccessWithoutEffect) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto source = opened(options(server, queue));
+  server.publish("", queue, event_bodies(0, 4));
+  Position first;
+  ASSERT_EQ(take(*source, 4, &first), ids(0, 4));
+  const auto mark = source->open(first, {});
+  ASSERT_TRUE(mark) << mark.error().describe();
+  EXPECT_EQ(*mark, first);
+  EXPECT_TRUE(save(*source, first));
+  // No progress is claimed before a delivery.
+  Position second;
+  ASSERT_EQ(take(*source, 4, &second), ids(0, 4));
+  EXPECT_EQ(token_data(second.token()), "2:4");
+  EXPECT_TRUE(save(*source, first));
+  source->close();
+  expect_depth(server, queue, 4);
+  EXPECT_TRUE(save(*source, second));
+}
+
+TEST_F(QueueSources, AnEmptyReadOfANewSessionIsNoProgress) {
+  RabbitServer& server = RabbitServer::shared();
+  auto source = opened(options(server, server.unique("queue")));
+  const Position before = read(*source, milliseconds(1))->resume_after;
+  ASSERT_TRUE(source->open(before, {}));
+  EXPECT_EQ(read(*source, milliseconds(1))->resume_after, before);
+}
+
+TEST_F(QueueSources, AStopEndsAReadAtOnce) {
+  RabbitServer& server = RabbitServer::shared();
+  auto source = opened(options(server, server.unique("queue")));
+  std::stop_source stop;
+  auto waiting = std::async(std::launch::async,
+                            [&] { return source->read(std::chrono::minutes(10), stop.get_token()); });
+  stop.request_stop();
+  const auto batch = waiting.get();
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().react, React::kCancelled);
+}
+
+TEST_F(QueueSources, WhatCantBeReadComesAsMalformedAndHoldsNothingUp) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto source = opened(options(server, queue));
+  server.publish("", queue, {event_json(1), "{poison", std::string("\xff\0", 2), event_json(2)});
+  std::vector<std::string> got;
+  Position last;
+  while (got.size() < 4) {
+    const auto batch = read(*source);
+    ASSERT_TRUE(batch && !batch->events->events().empty());
+    for (const Event& event : batch->events->events())
+      got.push_back(event.malformed ? "malformed" : std::string(event.id));
+    last = batch->resume_after;
+  }
+  EXPECT_EQ(got, (std::vector<std::string>{"/s 1", "malformed", "malformed", "/s 2"}));
+  ASSERT_TRUE(save(*source, last));
+  source->close();
+  expect_depth(server, queue, 0);
+}
+
+TEST_F(QueueSources, ACancelledConsumerIsARetryThatDeclaresTheQueueAgain) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto source = opened(options(server, queue));
+  auto waiting = std::async(std::launch::async, [&] { return read(*source, std::chrono::minutes(10)); });
+  server.delete_queue(queue);
+  const auto batch = waiting.get();
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().react, React::kRetry);
+  EXPECT_THAT(batch.error().what, HasSubstr("the broker cancelled the consumer"));
+  ASSERT_TRUE(source->open({}, {}));
+  server.publish("", queue, event_bodies(0, 2));
+  EXPECT_EQ(take(*source, 2), ids(0, 2));
+}
+
+TEST_F(QueueSources, AQueueThatIsntThereIsWaitedForWhenItMayNotBeDeclared) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  settings.declare.declare = false;
+  QueueSource source(settings, clock_);
+  const auto missing = source.open({}, {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().react, React::kRetry);
+  EXPECT_EQ(source.health({}).error().react, React::kRetry);
+  // With limits of its maker's: it is taken as it is.
+  server.declare_queue(queue, {{"x-max-length", "10"}});
+  EXPECT_TRUE(source.open({}, {}));
+  settings.declare.declare = true;
+  EXPECT_TRUE(QueueSource(settings, clock_).open({}, {}));
+}
+
+TEST_F(QueueSources, StopDeliveryLeavesTheRestToOthersAndAcknowledgesWhatWasTaken) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  auto source = opened(settings);
+  server.publish("", queue, event_bodies(0, 2));
+  Position last;
+  ASSERT_EQ(take(*source, 2, &last), ids(0, 2));
+  source->stop_delivery();
+  auto witness = amqp::Session::open(settings.connection, clock_, {}).value();
+  ASSERT_TRUE(eventually([&] { return witness->queue_state(queue, {})->consumers == 0; }));
+  server.publish("", queue, event_bodies(2, 3));
+  EXPECT_EQ(server.depth(queue), 3u);
+  ASSERT_TRUE(save(*source, last));
+  source->close();
+  expect_depth(server, queue, 3);
+}
+
+TEST_F(QueueSources, AFullPipelineDoesntLoseItsConnectionToSilence) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  auto settings = options(server, queue);
+  settings.connection.heartbeat = seconds(1);
+  auto source = opened(settings);
+  server.publish("", queue, event_bodies(0, 3));
+  Position last;
+  ASSERT_EQ(take(*source, 3, &last), ids(0, 3));
+  // The time itself is what is tested: nobody reads for several heartbeats.
+  clock_.sleep_until(clock_.now() + seconds(5), {});
+  EXPECT_EQ(server.depth(queue), 0u);
+  ASSERT_TRUE(save(*source, last));
+  EXPECT_TRUE(read(*source, milliseconds(1)));
+  source->close();
+  expect_depth(server, queue, 0);
+}
+
+TEST_F(QueueSources, HealthNamesTheQueueAndCountsWhatWaits) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  QueueSource source(options(server, queue), clock_);
+  const auto before = source.health({});
+  ASSERT_TRUE(before) << before.error().describe();
+  EXPECT_EQ(before->backlog, 0u);
+  server.publish("", queue, event_bodies(0, 7));
+  const auto after = source.health({});
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->backlog, 7u);
+  EXPECT_EQ(after->deployment, before->deployment);
+  EXPECT_THAT(after->deployment, HasSubstr(queue));
+}
+
+TEST_F(QueueSources, ItsPositionIsAlwaysThere) {
+  RabbitServer& server = RabbitServer::shared();
+  QueueSource source(options(server, "any"), clock_);
+  const auto stored = source.own_positions()->acquire({"process", "fingerprint", "deployment"}, {});
+  ASSERT_TRUE(stored && *stored);
+  EXPECT_TRUE((*stored)->position.empty());
+  EXPECT_EQ((*stored)->fingerprint, "fingerprint");
+  EXPECT_EQ((*stored)->deployment, "deployment");
+  EXPECT_EQ(source.resolve({}, {}).error().react, React::kConfig);
+  EXPECT_TRUE(source.own_positions()->save(durable(position_of({1, 5})), {}));
+}
+
+TEST(QueueSourceSettings, AreCheckedWithoutABroker) {
+  PosixClock clock;
+  ComponentContext context;
+  context.pipeline = "process";
+  context.clock = &clock;
+  config::Settings settings;
+  settings.set("uri", "amqp://guest:secret@localhost:1/%2f");
+  settings.set("queue", "");
+  settings.set("prefetch", int64_t{10});
+  settings.set("declare", true);
+  settings.set("queue_type", "quorum");
+  settings.set("heartbeat", int64_t{30'000});
+  settings.set("connect_timeout", int64_t{100});
+  settings.set("tls_verify", true);
+  EXPECT_EQ(make_rabbitmq_source(settings, context).error().react, React::kConfig);
+  settings.set("queue", std::string(256, 'q'));
+  EXPECT_EQ(make_rabbitmq_source(settings, context).error().react, React::kConfig);
+  settings.set("queue", "events");
+  auto source = make_rabbitmq_source(settings, context);
+  ASSERT_TRUE(source) << source.error().describe();
+  EXPECT_THAT((*source)->identity().summary, HasSubstr("events"));
+  const auto refused = (*source)->open({}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().react, React::kRetry);
+  EXPECT_THAT(refused.error().describe(), ::testing::Not(HasSubstr("secret")));
+  (*source)->stop_delivery();
+  (*source)->close();
+}
+
+}  // namespace
+}  // namespace tidemark

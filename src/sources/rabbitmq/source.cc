@@ -1,0 +1,56 @@
+#include "sources/rabbitmq/source.h"
+
+#include "sources/rabbitmq/queue_source.h"
+
+namespace tidemark {
+
+config::ComponentSpec rabbitmq_source_spec() {
+  config::ComponentSpec spec;
+  spec.kind = "source";
+  spec.type = "rabbitmq";
+  spec.summary =
+      "A durable RabbitMQ queue of CloudEvents, one structured JSON event a message. A message is "
+      "acknowledged once its "
+      "event is durable at the sink; what isn't acknowledged when a connection ends is delivered again, so "
+      "the sink must "
+      "take an event twice without harm. The queue keeps the position: the pipeline has no "
+      "[pipeline.position]. A message "
+      "that is no CloudEvent is rejected, and goes where `on_reject` says.";
+  spec.fields = amqp::connection_fields();
+  config::FieldSpec queue;
+  queue.name = "queue";
+  queue.doc = "The queue to consume.";
+  queue.required = true;
+  queue.example = "\"events\"";
+  spec.fields.push_back(queue);
+  config::FieldSpec prefetch;
+  prefetch.name = "prefetch";
+  prefetch.type = config::FieldType::kInteger;
+  prefetch.doc =
+      "Messages delivered and not yet acknowledged, at most. They are held in memory here and handed out "
+      "again when this "
+      "process dies, so more is faster and repeats more.";
+  prefetch.default_text = "2000";
+  prefetch.min = 1;
+  prefetch.max = 65535;
+  spec.fields.push_back(prefetch);
+  for (config::FieldSpec& field : amqp::declare_fields()) spec.fields.push_back(std::move(field));
+  return spec;
+}
+
+Result<std::unique_ptr<Source>> make_rabbitmq_source(const config::Settings& settings,
+                                                     const ComponentContext& context) {
+  QueueSourceOptions options;
+  TIDEMARK_ASSIGN(options.connection,
+                  amqp::connection_options(settings, "rabbitmq source '" + context.pipeline + "'"));
+  TIDEMARK_TRY(amqp::check_name(settings, "queue"));
+  options.queue = settings.string("queue");
+  if (options.queue.empty())
+    return fail(
+        settings.error("queue", "is empty", "name the queue that the sink of the other pipeline fills"));
+  options.prefetch = static_cast<uint16_t>(settings.integer("prefetch"));
+  options.declare = amqp::declare_options(settings);
+  return std::make_unique<QueueSource>(std::move(options), *context.clock);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,62 @@
+// One line about an event, from whatever document it carries: a classified CloudEvent ({raw, severity, category, ...})
+// or any other.
+import type { FeedItem } from "../protocol";
+
+export interface Summary {
+  severity: string; // "" when the document has none
+  category: string;
+  title: string;
+  fields: [string, string][]; // a few scalars worth showing
+}
+
+const kFieldsMax = 4;
+const kTextMax = 80;
+const kHidden = new Set(["_id", "raw", "severity", "category", "tags", "receivedAt", "processedAt", "specversion"]);
+
+type Doc = Record<string, unknown>;
+
+const isDoc = (value: unknown): value is Doc => typeof value === "object" && value !== null && !Array.isArray(value);
+
+function scalar(value: unknown): string | null {
+  if (typeof value === "string") return value.length > kTextMax ? `${value.slice(0, kTextMax)}…` : value;
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Math.round(value * 1000) / 1000);
+  if (typeof value === "boolean") return String(value);
+  if (!isDoc(value)) return null;
+  // Relaxed Extended JSON: {"$date": "..."}, {"$oid": "..."}, {"$numberLong": "..."}.
+  const keys = Object.keys(value);
+  return keys.length === 1 && keys[0]?.startsWith("$") ? scalar(value[keys[0]]) : null;
+}
+
+const word = (value: unknown): string => (typeof value === "string" ? value : "");
+
+// Addresses and milliseconds since 1970 are for the event in full, and what the title says needs no second time.
+function worthShowing(text: string, title: string): boolean {
+  return text !== "" && !/^https?:/.test(text) && !/^1\d{12}$/.test(text) && !(text.length >= 3 && title.includes(text));
+}
+
+function scalarsOf(doc: Doc, title: string, skip: (name: string) => boolean): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const [name, value] of Object.entries(doc)) {
+    if (fields.length === kFieldsMax) break;
+    const text = skip(name) ? null : scalar(value);
+    if (text !== null && worthShowing(text, title)) fields.push([name, text]);
+  }
+  return fields;
+}
+
+export function summarize(item: FeedItem): Summary {
+  const doc = item.doc;
+  if (doc === null) {
+    return { severity: "", category: "", title: item.truncated ? "too large to send; look it up by its key" : item.op, fields: [] };
+  }
+  const event = isDoc(doc.raw) ? doc.raw : null;
+  const severity = word(doc.severity);
+  const category = word(doc.category);
+  if (event === null) {
+    return { severity, category, title: item.ns, fields: scalarsOf(doc, "", (name) => kHidden.has(name)) };
+  }
+  const data = isDoc(event.data) ? event.data : {};
+  const named = ["title", "place", "name", "message", "text"].find((name) => word(data[name]) !== "");
+  const title = (named && word(data[named])) || word(event.subject) || word(event.type) || word(event.id);
+  return { severity, category, title, fields: scalarsOf(data, title, () => false) };
+}

@@ -1,0 +1,35 @@
+// Says changes of state to a screen reader, politely and at most every other second. Never the feed itself.
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { verdictWords } from "../logic/proof";
+import { store } from "../state/app";
+
+const kEvery_ms = 2000;
+
+// What is worth saying, by part. The figure of a lag that grows isn't: only that there is one.
+function spoken(): Map<string, string> {
+  const said = new Map<string, string>();
+  const { phase } = store.link;
+  said.set("socket", store.silent ? "Socket silent" : phase === "open" ? "Socket open" : phase === "waiting" ? "Socket closed" : "");
+  const { verdict } = store.check;
+  if (verdict.kind === "behind") said.set("feed", "Feed is behind the stats");
+  if (verdict.kind === "agrees") said.set("feed", verdictWords(verdict, ""));
+  if (store.stats?.error) said.set("stats", "Stats: the last look failed");
+  for (const pipeline of store.pipelines) said.set(`pipeline ${pipeline.name}`, `${pipeline.name}: ${pipeline.state}`);
+  return said;
+}
+
+export function Announcer(): JSX.Element {
+  const [text, setText] = useState("");
+  const before = useRef(new Map<string, string>());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      const now = spoken();
+      const news = [...now].filter(([part, words]) => words !== "" && before.current.get(part) !== words).map(([, words]) => words);
+      before.current = now;
+      if (news.length > 0) setText(news.join(". "));
+    }, kEvery_ms);
+    return () => clearInterval(timer);
+  }, []);
+  return <div class="visually-hidden" role="status" aria-live="polite">{text}</div>;
+}
