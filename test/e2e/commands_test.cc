@@ -144,7 +144,7 @@ TEST_F(Commands, AQuietStreamStillMovesItsPosition) {
 TEST(Examples, EveryOneIsWellFormed) {
   const std::filesystem::path folder = std::filesystem::path(TIDEMARK_SOURCE_DIR) / "examples";
   int examples = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != ".toml") continue;
     ++examples;
     const Finished finished = tidemark({"check", entry.path().string()},

@@ -1,0 +1,134 @@
+// Dead letters as an operator handles them: what no retry can deliver is set aside, looked at, delivered again once the
+// cause is gone, or discarded.
+#include <csignal>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "e2e/relay.h"
+
+namespace tidemark::e2e {
+namespace {
+
+using testing::Finished;
+using ::testing::HasSubstr;
+
+// `b` is a number, so that nothing can be put inside it.
+constexpr const char* kRenamesIntoANumber = R"(
+[[pipeline.transform]]
+type   = "project"
+rename = { "a" = "b.c" }
+)";
+
+class DeadLetters : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    use(SinkKind::kSqlite, Mode::kCurrent);
+    setup_.frame = "on_reject = \"dead_letter\"\n";
+    letters_ = "[pipeline.dead_letters]\ntype = \"sqlite\"\npath = \"" + folder_.path() + "/letters.db\"\n";
+    setup_.after = letters_ + kRenamesIntoANumber;
+    write_config();
+  }
+
+  // Document 1 is rejected, document 2 is not.
+  void reject_one() {
+    init_position();
+    insert(R"({"_id": 1, "a": 1, "b": 2})");
+    insert(R"({"_id": 2, "b": 2})");
+    const auto relay = start_relay(config_);
+    ASSERT_TRUE(testing::eventually([&] { return destination_->documents().size() == 1; }))
+        << relay->error_output();
+    relay->signal(SIGTERM);
+    EXPECT_TRUE(relay->wait().has_value());
+  }
+  Finished dlq(std::vector<std::string> args) {
+    args.insert(args.begin(), "dlq");
+    return tidemark(args);
+  }
+  nlohmann::json listed() {
+    const Finished finished = dlq({"list", config_, "--json"});
+    EXPECT_THAT(finished, ExitsWith(0)) << describe(finished);
+    return nlohmann::json::parse(finished.output, nullptr, false);
+  }
+
+  std::string letters_;
+};
+
+TEST_F(DeadLetters, AreListedWithTheReasonAndTheEvent) {
+  reject_one();
+  const nlohmann::json letters = listed();
+  ASSERT_EQ(letters.size(), 1u) << letters;
+  EXPECT_EQ(letters[0]["pipeline"], "orders");
+  EXPECT_THAT(letters[0]["reason"].get<std::string>(), HasSubstr("can't become"));
+  EXPECT_EQ(letters[0]["event"]["fullDocument"]["a"]["$numberInt"], "1");
+  const Finished shown = dlq({"show", config_, "orders", letters[0]["id"].get<std::string>()});
+  EXPECT_THAT(shown, ExitsWith(0));
+  EXPECT_THAT(shown.output, HasSubstr("can't become"));
+  EXPECT_THAT(dlq({"list", config_}).output, HasSubstr("1 dead letter"));
+}
+
+TEST_F(DeadLetters, GoToTheSinkWhenRetriedAndStayWhenTheyAreRejectedAgain) {
+  reject_one();
+  const std::string id = listed().at(0)["id"].get<std::string>();
+  EXPECT_THAT(dlq({"retry", config_, "orders", id}), ExitsWith(65));
+  EXPECT_EQ(listed().size(), 1u);
+
+  setup_.after = letters_;
+  write_config();
+  const Finished retried = dlq({"retry", config_, "orders", "--all"});
+  EXPECT_THAT(retried, ExitsWith(0)) << describe(retried);
+  EXPECT_EQ(listed().size(), 0u);
+  EXPECT_EQ(destination_->documents().size(), 2u);
+  EXPECT_THAT(dlq({"retry", config_, "orders", id}), ExitsWith(65)) << "it isn't there any more";
+}
+
+TEST_F(DeadLetters, AreDiscardedOnlyWhenTheOperatorInsists) {
+  reject_one();
+  const std::string id = listed().at(0)["id"].get<std::string>();
+  EXPECT_THAT(dlq({"discard", config_, "orders", id}), ExitsWith(64));
+  EXPECT_EQ(listed().size(), 1u);
+  EXPECT_THAT(dlq({"discard", config_, "orders", id, "--yes"}), ExitsWith(0));
+  EXPECT_EQ(listed().size(), 0u);
+}
+
+TEST_F(DeadLetters, NeedAPipelineThatKeepsThem) {
+  setup_.frame.clear();
+  setup_.after.clear();
+  write_config();
+  EXPECT_THAT(dlq({"retry", config_, "orders", "x"}), ExitsWith(78));
+  EXPECT_THAT(dlq({"retry", config_, "ordres", "x"}), ExitsWith(64));
+  EXPECT_THAT(dlq({"list", config_}), ExitsWith(0));
+}
+
+class CheckEvent : public DeadLetters {
+ protected:
+  Finished check(const std::string& event) {
+    const std::string path = folder_.path() + "/event.json";
+    std::ofstream(path) << event;
+    return tidemark({"check", config_, "--event", path});
+  }
+};
+
+TEST_F(CheckEvent, ShowsWhatTheTransformsMakeOfADocument) {
+  const Finished kept = check(R"({"_id": 1, "a": 1, "b": {}})");
+  EXPECT_THAT(kept, ExitsWith(0)) << describe(kept);
+  EXPECT_THAT(kept.output, HasSubstr(R"("b":{"c":1})"));
+  const Finished rejected = check(R"({"_id": 1, "a": 1, "b": 2})");
+  EXPECT_THAT(rejected, ExitsWith(65));
+  EXPECT_THAT(rejected.output, HasSubstr("rejected by transform 1 (project)"));
+}
+
+TEST_F(CheckEvent, TakesCloudEventsAndRefusesWhatIsNone) {
+  const Finished kept = check(R"({"specversion": "1.0", "id": "1", "source": "/s", "type": "t"})");
+  EXPECT_THAT(kept, ExitsWith(0)) << describe(kept);
+  EXPECT_THAT(kept.output, HasSubstr(R"("type":"t")"));
+  const Finished refused = check(R"({"specversion": "1.0", "id": "1", "type": "t"})");
+  EXPECT_THAT(refused, ExitsWith(78));
+  EXPECT_THAT(refused.error_output, HasSubstr("source"));
+  EXPECT_THAT(check("{"), ExitsWith(78));
+}
+
+}  // namespace
+}  // namespace tidemark::e2e
