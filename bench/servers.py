@@ -1,4 +1,4 @@
-"""The servers that the benchmark starts for itself: the sandbox, and a private PostgreSQL with fsync on."""
+"""The servers that the benchmark starts for itself: the sandbox, a private PostgreSQL with fsync on, a private RabbitMQ."""
 import os
 import pathlib
 import pwd
@@ -9,6 +9,9 @@ import tempfile
 import time
 
 START_PATIENCE_S = 20
+BROKER_PATIENCE_S = 60  # an Erlang node on a busy machine
+# The names of RabbitMQ's plugins, and of what only they need, begin so.
+RABBITMQ_PLUGINS = ("rabbitmq_", "cow", "gun-", "jose-", "eetcd-", "prometheus-")
 
 
 def free_ports(count):
@@ -102,6 +105,65 @@ class Postgres:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class RabbitMq:
+    """A broker of its own in a temporary folder, without the plugins; started as test/support/rabbitmq.h describes."""
+
+    def __init__(self):
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-rabbitmq-"))
+        self.port = free_ports(2)
+        for name in ("home", "log", "data", "applications"):
+            (self._folder / name).mkdir()
+        for application in sorted(pathlib.Path("/usr/lib/rabbitmq/lib").glob("*/plugins"))[-1].iterdir():
+            if not application.name.startswith(RABBITMQ_PLUGINS) or application.name.startswith("rabbitmq_prelaunch"):
+                (self._folder / "applications" / application.name).symlink_to(application)
+        (self._folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.console = false\ndisk_free_limit.absolute = 1MB\n")
+        (self._folder / "enabled_plugins").write_text("[].\n")
+        self._log = open(self._folder / "output", "w")
+        self._process = subprocess.Popen(
+            ["erl", "-noinput", "-boot", "start_sasl", "-s", "rabbit", "boot", "+W", "w", "+B", "i", "+S", "2:2",
+             "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none", "-name", "tidemark@127.0.0.1",
+             "-setcookie", "tidemark", "-erl_epmd_port", str(self.port + 1), "-syslog", "logger", "[]",
+             "-syslog", "syslog_error_logger", "false", "-kernel", "prevent_overlapping_partitions", "false"],
+            env={**os.environ, **self._environment()}, stdout=self._log, stderr=self._log, cwd=self._folder)
+        self.uri = f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
+        self._wait()
+
+    def _environment(self):
+        folder = str(self._folder)
+        return {"HOME": str(self._folder / "home"), "RABBITMQ_NODENAME": "tidemark@127.0.0.1", "RABBITMQ_USE_LONGNAME": "true",
+                "RABBITMQ_CONFIG_FILE": folder + "/rabbitmq.conf", "RABBITMQ_ADVANCED_CONFIG_FILE": folder + "/none",
+                "RABBITMQ_CONF_ENV_FILE": folder + "/none", "RABBITMQ_GENERATED_CONFIG_DIR": folder + "/config",
+                "RABBITMQ_MNESIA_BASE": folder + "/data", "RABBITMQ_MNESIA_DIR": folder + "/data/node",
+                "RABBITMQ_LOG_BASE": folder + "/log", "RABBITMQ_PID_FILE": folder + "/pid",
+                "RABBITMQ_ENABLED_PLUGINS_FILE": folder + "/enabled_plugins",
+                "RABBITMQ_PLUGINS_DIR": folder + "/applications", "ERL_LIBS": folder + "/applications",
+                "ERL_AFLAGS": "-start_epmd false", "ERL_EPMD_PORT": str(self.port + 1), "ERL_CRASH_DUMP_SECONDS": "0"}
+
+    def _wait(self):
+        deadline = time.monotonic() + BROKER_PATIENCE_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            # The port answers before the broker does: it closes connections until it is up, and greets a wrong header
+            # with the right one from then on.
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+                    probe.settimeout(1)
+                    probe.sendall(b"AMQP\0\0\0\0")
+                    if probe.recv(4) == b"AMQP":
+                        return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        self.close()
+        raise RuntimeError("RabbitMQ didn't start")
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
