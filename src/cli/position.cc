@@ -61,6 +61,19 @@ int usage(const std::string& what, const std::string& hint) {
   return kUsage;
 }
 
+// A deployment in the middle of an election answers a moment later: that is worth a few seconds of a command's time.
+constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::milliseconds kAskAgain{200};
+
+Result<SourceHealth> ask_with_patience(App& app, Source& source) {
+  const Mono deadline = app.clock.now() + kPatience;
+  while (true) {
+    auto health = source.health({});
+    if (health || health.error().react != React::kRetry || app.clock.now() >= deadline) return health;
+    app.clock.sleep_until(app.clock.now() + kAskAgain, {});
+  }
+}
+
 int reset(App& app, const PositionOptions& options, PipelineParts& parts) {
   if (!options.yes)
     return usage("position reset forgets where \"" + options.pipeline + "\" stands",
@@ -91,7 +104,7 @@ int init_or_set(App& app, const PositionOptions& options, PipelineParts& parts) 
     return usage(
         "position set leaves out, or delivers again, what lies between the old position and the new one",
         "repeat the command with --yes");
-  const auto health = parts.source->health({});
+  const auto health = ask_with_patience(app, *parts.source);
   if (!health) return report(health.error()) == kTemporary ? kUnavailable : exit_code(health.error().react);
 
   PositionStore& store = parts.position_store();
