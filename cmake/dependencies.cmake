@@ -23,6 +23,11 @@ if(TIDEMARK_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 
+# Asio and Beast without their templates, compiled once (asio.cc).
+add_library(asio STATIC ${CMAKE_CURRENT_LIST_DIR}/asio.cc)
+target_compile_definitions(asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
+target_link_libraries(asio PUBLIC Boost::headers PkgConfig::ssl PkgConfig::crypto Threads::Threads)
+
 # RE2's own pkg-config file asks for -pthread at compile time, which the precompiled headers weren't built with.
 find_library(RE2_LIBRARY re2 REQUIRED)
 add_library(re2 INTERFACE)
