@@ -135,9 +135,10 @@ void PipelineCore::on(ReadDone input, Mono now) {
   }
   const bool moved = input.result->resume_after != read_position_;
   const bool empty = input.result->events->events().empty();
+  const bool closed = input.result->closed;
   if (moved && empty) source_backoff_.reset();
-  if (moved || !empty) admit(*input.result);
-  if (!input.result->closed) return;
+  if (moved || !empty) admit(*std::move(input.result));
+  if (!closed) return;
   source_ = SourcePhase::kClosed;
   // An invalidate moved the position: open again behind it, at once. A cursor that closes without moving
   // would spin.
@@ -156,9 +157,11 @@ void PipelineCore::on(WriteDone input, Mono now) {
       status_.last_event_time = input.job.events.back().cluster_time;
     }
     ++status_.batches_written;
-    const bool had_events = !input.job.events.empty();
     deliver_prefix(input.job, input.job.events.size());
-    acknowledge(now, &input.job, had_events);
+    // Also when what stood behind its events was rejected and is durable in the dead letters already. A mark alone has no
+    // owners.
+    input.job.ends_batch = input.job.owners.empty() || watermark_.is_delivered(input.job.last_batch);
+    acknowledge(now, &input.job);
     input.job.owners.clear();
     lane.spare = std::move(input.job);
     return;
@@ -216,6 +219,9 @@ void PipelineCore::pump(Mono now) {
   if (!draining_) {
     pump_setup(now);
     pump_segments(now);
+  }
+  // An event that can't be delivered may just have begun the drain.
+  if (!draining_) {
     pump_lanes(now);
     pump_letters(now);
     pump_source(now);
@@ -412,10 +418,13 @@ void PipelineCore::lane_failed(Lane& lane, const Error& error, Mono now) {
 void PipelineCore::begin_drain(std::optional<Error> error, Mono now) {
   if (draining_) {
     if (error && !outcome_) outcome_ = std::move(error);
+    status_.last_error = outcome_ ? outcome_->describe() : "";
     return;
   }
   draining_ = true;
   outcome_ = std::move(error);
+  // The one that ends it, and no older one that was being waited out.
+  status_.last_error = outcome_ ? outcome_->describe() : "";
   drain_deadline_ = now + limits_.drain_timeout;
   // What isn't with a lane yet was never acknowledged: it is read again after the next start.
   segments_.clear();

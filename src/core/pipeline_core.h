@@ -59,8 +59,9 @@ struct WriteJob {
   std::vector<Event> events;  // in stream order, views into `owners`
   std::vector<Part> parts;    // which batch the events belong to, in order
   std::vector<std::shared_ptr<EventBatch>> owners;
-  Position resume_after;    // transactional sinks commit it with the events
-  bool ends_batch = false;  // `resume_after` is the end of the last part's batch
+  Position resume_after;          // transactional sinks commit it with the events
+  bool ends_batch = false;        // `resume_after` is the end of the last part's batch
+  Watermark::Seq last_batch = 0;  // which that was, whatever became of its parts
 };
 
 // --- what goes in
@@ -190,7 +191,7 @@ class PipelineCore {
     std::shared_ptr<EventBatch> batch;
     uint32_t begin;
     uint32_t end;
-    Position end_position;  // the batch's, when this segment is its last; else empty
+    Position end_position;  // transactional only: the batch's, when this segment is its last; else empty
   };
   struct LaneItem {
     Watermark::Seq seq;
@@ -252,8 +253,8 @@ class PipelineCore {
     actions_->emplace_back(std::move(action));
   }
 
-  void admit(const SourceBatch& batch);
-  void cut_into_segments(Watermark::Seq seq, const SourceBatch& batch);
+  void admit(SourceBatch batch);
+  void cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch);
   void distribute(const Segment& segment);
   void fill_job(Lane& lane, WriteJob& job);
   void start_write(int index, Lane& lane, WriteJob job);
@@ -261,7 +262,7 @@ class PipelineCore {
   void source_failed(const Error& error, Mono now);
   void lane_failed(Lane& lane, const Error& error, Mono now);
   void reject_from_job(int index, Lane& lane, WriteJob job, const WriteFailure& failure, Mono now);
-  void acknowledge(Mono now, const WriteJob* committed, bool had_events = false);
+  void acknowledge(Mono now, const WriteJob* committed);
   // True when `error` ends the pipeline; begins the drain then.
   bool ends_pipeline(const Error& error, Mono now);
   void begin_drain(std::optional<Error> error, Mono now);

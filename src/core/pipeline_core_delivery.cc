@@ -16,20 +16,22 @@ Position position_after(const Event& event) {
 
 }  // namespace
 
-void PipelineCore::admit(const SourceBatch& batch) {
+void PipelineCore::admit(SourceBatch batch) {
   const auto owed = static_cast<uint32_t>(batch.events->events().size());
   status_.events_read += owed;
   read_position_ = batch.resume_after;
-  const auto seq = watermark_.admit(batch.resume_after, owed, owed > 0 ? batch.events->size_bytes() : 0);
-  if (owed > 0) return cut_into_segments(seq, batch);
+  const auto seq =
+      watermark_.admit(std::move(batch.resume_after), owed, owed > 0 ? batch.events->size_bytes() : 0);
+  if (owed > 0) return cut_into_segments(seq, batch.events);
   if (auto durable = watermark_.advance()) {
     status_.delivered_time = token_time(durable->get().token());
     to_save_ = std::move(durable);
   }
 }
 
-void PipelineCore::cut_into_segments(Watermark::Seq seq, const SourceBatch& batch) {
-  const std::vector<Event>& events = batch.events->events();
+// REQUIRES that the batch was admitted just now: its end is read_position_.
+void PipelineCore::cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch) {
+  const std::vector<Event>& events = batch->events();
   const auto kind_of = [this](const Event& event) {
     if (!event.reject_reason.empty()) return SegmentKind::kReject;
     // With one lane the order is the stream's anyway.
@@ -40,8 +42,8 @@ void PipelineCore::cut_into_segments(Watermark::Seq seq, const SourceBatch& batc
     const SegmentKind kind = kind_of(events[begin]);
     uint32_t end = begin + 1;
     while (kind == SegmentKind::kRun && end < count && kind_of(events[end]) == SegmentKind::kRun) ++end;
-    segments_.push_back(
-        {kind, seq, batch.events, begin, end, end == count ? batch.resume_after : Position()});
+    const bool commits_end = limits_.transactional && end == count;
+    segments_.push_back({kind, seq, batch, begin, end, commits_end ? read_position_ : Position()});
     begin = end;
   }
 }
@@ -79,6 +81,7 @@ void PipelineCore::fill_job(Lane& lane, WriteJob& job) {
     }
     if (count == 0) return;
     job.parts.push_back({item.seq, count});
+    job.last_batch = item.seq;
     job.owners.push_back(item.batch);
     const bool whole = item.next == item.events.size();
     if (limits_.transactional) {
@@ -118,7 +121,7 @@ void PipelineCore::deliver_prefix(WriteJob& job, size_t count) {
 
 // Moves the position over what has become durable. `committed` is the job of a transaction that has just
 // succeeded, whose position is therefore saved already.
-void PipelineCore::acknowledge(Mono now, const WriteJob* committed, bool had_events) {
+void PipelineCore::acknowledge(Mono now, const WriteJob* committed) {
   auto durable = watermark_.advance();
   if (durable) status_.delivered_time = token_time(durable->get().token());
   if (limits_.transactional && committed != nullptr) {
@@ -128,13 +131,14 @@ void PipelineCore::acknowledge(Mono now, const WriteJob* committed, bool had_eve
     last_save_ = now;
     gate_open_ = true;
     to_save_urgent_ = false;
-    // A mark that waited is older than a transaction with events, and must not be written after it; a newer
-    // one can only have come up behind a transaction without any.
-    if (to_save_ && (had_events || to_save_->get() == committed->resume_after)) to_save_.reset();
     // In the middle of a batch the transaction's position leads the watermark's, which has only whole
-    // batches.
-    if (durable && committed->ends_batch && durable->get() != committed->resume_after)
-      to_save_ = std::move(durable);
+    // batches; at or behind its end a mark of the watermark is the newest there is.
+    if (!committed->ends_batch) {
+      to_save_.reset();
+    } else {
+      if (durable) to_save_ = std::move(durable);
+      if (to_save_ && to_save_->get() == committed->resume_after) to_save_.reset();
+    }
     return;
   }
   if (!durable) return;
@@ -155,7 +159,11 @@ void PipelineCore::reject_from_job(int index, Lane& lane, WriteJob job, const Wr
     if (error.hint.empty()) error.hint = "on_reject = \"dead_letter\" sets such events aside and goes on";
     return begin_drain(std::move(error), now);
   }
-  if (draining_) return;
+  if (draining_) {
+    // The event is read again after the next start; what was written before it counts all the same.
+    deliver_prefix(job, failure.durable_prefix);
+    return acknowledge(now, nullptr);
+  }
   // Find the culprit's batch, take it out of the job, then let the prefix go.
   size_t before = 0;
   size_t part = 0;

@@ -270,6 +270,29 @@ TEST(PipelineCore, EndsWhenThePositionIsLost) {
   EXPECT_EQ(finish.error->react, React::kPositionLost);
 }
 
+TEST(PipelineCore, ItsStatusNamesTheErrorThatEndedIt) {
+  Harness h;
+  h.start();
+  h.read_fails(React::kRetry);
+  const std::string waited_out = h.core.status().last_error;
+  h.now += seconds(1);
+  h.give(Tick{});
+  h.give(SourceOpened{fail(React::kPositionLost, "the history is gone")});
+  h.take<Finish>();
+  EXPECT_EQ(h.core.status().state, PipelineState::kFinished);
+  EXPECT_NE(h.core.status().last_error, waited_out);
+  EXPECT_THAT(h.core.status().last_error, testing::HasSubstr("the history is gone"));
+}
+
+TEST(PipelineCore, AStopLeavesNoErrorBehind) {
+  Harness h;
+  h.start();
+  h.read_fails(React::kRetry);
+  h.give(StopRequested{});
+  h.take<Finish>();
+  EXPECT_EQ(h.core.status().last_error, "");
+}
+
 TEST(PipelineCore, SavesWhatIsDurableBeforeItEnds) {
   Harness h;
   h.start();

@@ -75,7 +75,9 @@ DurablePosition operator_position(Position position) { return DurablePosition(st
 
 std::string StoredPosition::encode() const {
   const bson::View token = position.token();
-  std::string out(kMagic);
+  std::string out;
+  out.reserve(kMagic.size() + token.size() + fingerprint.size() + deployment.size() + kDigestSize + 64);
+  out.append(kMagic);
   put_bytes(out, {reinterpret_cast<const char*>(token.data()), token.size()});
   put_integer(out, position.cluster_time().seconds);
   put_integer(out, position.cluster_time().increment);

@@ -33,6 +33,9 @@ class Watermark {
   // The end of the contiguous prefix of fully delivered batches, if it moved since the last call.
   std::optional<DurablePosition> advance();
 
+  // Whether none of the batch's events is owed any more.
+  bool is_delivered(Seq seq) const { return seq < first_ || entries_[seq - first_].owed == 0; }
+
   // Events admitted and not yet durable, and the bytes of their batches.
   uint64_t owed_events() const { return owed_events_; }
   uint64_t held_bytes() const { return held_bytes_; }

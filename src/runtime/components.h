@@ -2,10 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "config/registry.h"
 #include "config/settings.h"
+#include "core/audit.h"
 #include "core/component.h"
 #include "core/dead_letters.h"
 #include "core/position_store.h"
@@ -26,6 +30,9 @@ struct SinkFactories {
   Make<Sink> plain;                       // one instance a lane, with a position store beside it
   Make<PositionStore>
       own_positions;  // a store in the sink's own database, for lanes > 1 without [pipeline.position]
+  // The destination's rows as an audit reads them. Null = this sink can't be audited; an error (kConfig) = these settings
+  // of it can't.
+  Make<AuditEnd> audit;
   int lanes_max = 1;
   // Whether these settings keep each collection, each database, apart, so that a wider source is safe. Absent
   // = yes.
@@ -43,7 +50,11 @@ struct Components {
   config::Registry<Make<PositionStore>> positions;
   config::Registry<Make<DeadLetterStore>> dead_letters;
   config::Registry<Make<StatsProbe>> stats;
-  std::vector<const config::ComponentSpec*> singles;  // tables that stand once in a file: [server]
+  // The source's documents as an audit reads them, by type of source; made from the source's own settings. The rest can't
+  // be audited: what they hand out is gone once it is read.
+  std::map<std::string, Make<AuditSource>, std::less<>> audit_sources;
+  // Tables that are no component's: [server], [guard] and those below it.
+  std::vector<const config::ComponentSpec*> singles;
 };
 
 }  // namespace tidemark

@@ -136,6 +136,7 @@ PipelineView Monitor::view(const Watched& watched) const {
   view.events_delivered = status.events_delivered;
   view.events_rejected = status.events_rejected;
   view.events_retried = status.events_retried;
+  view.events_filtered = runner.events_filtered();
   view.bytes_delivered = status.bytes_delivered;
   view.batches = status.batches_written;
   view.source_retries = status.source_retries;

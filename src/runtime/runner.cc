@@ -39,7 +39,8 @@ PipelineRunner::PipelineRunner(PipelineParts parts, Clock& clock, Random& random
       source_summary_(parts_.source->identity().summary),
       journal_(parts_.name, timeline, clock),
       core_(parts_.limits, parts_.source->identity(), random),
-      inbox_(static_cast<size_t>(parts_.limits.lanes) + kInboxBesideLanes) {
+      inbox_(static_cast<size_t>(parts_.limits.lanes) + kInboxBesideLanes),
+      writing_(static_cast<size_t>(parts_.limits.lanes)) {
   TIDEMARK_CHECK(parts_.transactional != nullptr ||
                      ((parts_.positions != nullptr || parts_.source->own_positions() != nullptr) &&
                       parts_.lanes.size() == static_cast<size_t>(parts_.limits.lanes)),
@@ -202,15 +203,14 @@ void PipelineRunner::carry_out(ReadSource action) {
 }
 
 void PipelineRunner::carry_out(Write action) {
-  // std::function wants a copyable capture; the job is handed over by pointer instead of being copied.
-  auto job = std::make_shared<WriteJob>(std::move(action.job));
-  lane_workers_[static_cast<size_t>(action.lane)]->post(
-      [this, lane = action.lane, job](std::stop_token stop) {
-        observe(LoopPoint::kBeforeWrite);
-        WriteResult result = timed_write(static_cast<size_t>(lane), *job, stop);
-        observe(LoopPoint::kAfterWrite);
-        send(WriteDone{lane, std::move(*job), std::move(result)});
-      });
+  const auto lane = static_cast<size_t>(action.lane);
+  writing_[lane] = std::move(action.job);
+  lane_workers_[lane]->post([this, lane](std::stop_token stop) {
+    observe(LoopPoint::kBeforeWrite);
+    WriteResult result = timed_write(lane, writing_[lane], std::move(stop));
+    observe(LoopPoint::kAfterWrite);
+    send(WriteDone{static_cast<int>(lane), std::move(writing_[lane]), std::move(result)});
+  });
 }
 
 WriteResult PipelineRunner::timed_write(size_t lane, WriteJob& job, std::stop_token stop) {
@@ -228,9 +228,10 @@ WriteResult PipelineRunner::timed_write(size_t lane, WriteJob& job, std::stop_to
 }
 
 void PipelineRunner::carry_out(Save action) {
-  saver_->post([this, position = std::move(action.position)](std::stop_token stop) {
+  saving_ = std::move(action.position);
+  saver_->post([this](std::stop_token stop) {
     observe(LoopPoint::kBeforeSave);
-    Status saved = parts_.position_store().save(position, stop);
+    Status saved = parts_.position_store().save(*saving_, std::move(stop));
     observe(LoopPoint::kAfterSave);
     send(SaveDone{std::move(saved)});
   });
@@ -271,7 +272,7 @@ PositionContext PipelineRunner::position_context(std::string deployment) const {
   return {parts_.name, parts_.source->identity().fingerprint, std::move(deployment)};
 }
 
-void PipelineRunner::apply_transforms(EventBatch& batch) const {
+void PipelineRunner::apply_transforms(EventBatch& batch) {
   std::vector<Event>& events = batch.events();
   size_t kept = 0;
   for (Event& event : events) {
@@ -288,6 +289,7 @@ void PipelineRunner::apply_transforms(EventBatch& batch) const {
     }
     if (keep) events[kept++] = event;
   }
+  events_filtered_.fetch_add(events.size() - kept, std::memory_order_relaxed);
   events.resize(kept);
 }
 

@@ -74,7 +74,7 @@ class PipelineRunner {
   void close_source();
   void close_sink();
   bool finished() const { return finished_.load(); }
-  // After wait(): the error that ended the pipeline, or none.
+  // Once finished(): the error that ended the pipeline, or none.
   const std::optional<Error>& outcome() const { return outcome_; }
 
   PipelineStatus status() const EXCLUDES(status_mutex_);
@@ -84,6 +84,8 @@ class PipelineRunner {
   const std::string& source_summary() const { return source_summary_; }
   const Journal& journal() const { return journal_; }
   LatencyHistogram write_latency() const;
+  // Dropped by the transforms since the start.
+  uint64_t events_filtered() const { return events_filtered_.load(std::memory_order_relaxed); }
   // Asks the source's deployment, on the calling thread; kCancelled once the source is closed.
   Result<SourceHealth> source_health(std::stop_token stop) EXCLUDES(source_mutex_);
 
@@ -101,7 +103,7 @@ class PipelineRunner {
   void carry_out(Finish action);
 
   void send(Input input);
-  void apply_transforms(EventBatch& batch) const;
+  void apply_transforms(EventBatch& batch);
   void observe(LoopPoint point) const {
     if (observer_) observer_(point);
   }
@@ -115,6 +117,7 @@ class PipelineRunner {
   Journal journal_;
   std::array<std::atomic<uint64_t>, kWriteLatencyBounds_s.size() + 1> write_counts_{};
   std::atomic<uint64_t> write_ns_ = 0;
+  std::atomic<uint64_t> events_filtered_ = 0;
   PipelineCore core_;  // touched by core_thread_ alone once started
 
   BoundedQueue<Input> inbox_;
@@ -126,6 +129,10 @@ class PipelineRunner {
   std::unique_ptr<Worker> reader_;
   std::vector<std::unique_ptr<Worker>> lane_workers_;
   std::unique_ptr<Worker> saver_;
+  // What the workers are at. It waits here and not in their jobs, which are then small enough to be posted without an
+  // allocation: a lane has one write out at a time, and the saver one save.
+  std::vector<WriteJob> writing_;  // by lane
+  std::optional<DurablePosition> saving_;
   bool letters_open_ = false;  // the saver's
 
   // Keeps the source open under a look at its health.

@@ -277,6 +277,7 @@ TEST_F(PipelineRunnerTest, DropsWhatATransformFiltersAndStopsAtWhatItRejects) {
   EXPECT_THAT(error->what, testing::HasSubstr("no sixes"));
   MutexLock lock(world.mutex);
   EXPECT_THAT(world.written, testing::ElementsAre(2, 4));
+  EXPECT_EQ(runner.events_filtered(), 3u);
 }
 
 TEST(ShutdownSequence, RunsEveryStepOnceInOrder) {

@@ -40,6 +40,7 @@ struct PipelineView {
   uint64_t events_delivered = 0;
   uint64_t events_rejected = 0;  // durable in the dead letters
   uint64_t events_retried = 0;   // put back before the source for another try
+  uint64_t events_filtered = 0;  // dropped by the transforms; not among those read
   uint64_t bytes_delivered = 0;
   uint64_t batches = 0;
   uint64_t source_retries = 0;

@@ -1,0 +1,100 @@
+// What a rejected event changes for its neighbours, for the end and for the position. Found by the simulator (test/sim).
+#include "core/pipeline_core_harness.h"
+
+namespace tidemark {
+namespace {
+
+// A batch of two events, the second of which a transform could not hand on.
+ReadDone read_with_a_reject() {
+  auto batch = std::make_shared<EventBatch>();
+  for (const char* id : {"good", "bad"}) {
+    Event event;
+    event.id = batch->store(std::string(id));
+    event.op = Op::kInsert;
+    batch->events().push_back(event);
+  }
+  batch->events()[1].reject_reason = "the transform threw";
+  return {SourceBatch{batch, at("p1"), false}};
+}
+
+TEST(PipelineCore, ReadsNothingMoreOnceARejectedEventHasBegunTheEnd) {
+  Harness h;
+  h.start();
+  h.take<ReadSource>();
+  h.give(read_with_a_reject());
+  EXPECT_EQ(h.core.status().state, PipelineState::kFinished);
+  EXPECT_FALSE(h.has<ReadSource>());
+  EXPECT_EQ(h.take<Finish>().error->react, React::kReject);
+}
+
+TEST(PipelineCore, SavesTheEndOfABatchWhoseRejectedTailWasDurableFirst) {
+  PipelineLimits limits;
+  limits.transactional = true;
+  limits.on_reject = OnReject::kDeadLetter;
+  Harness h(limits);
+  h.transactional = true;
+  h.start();
+  h.take<ReadSource>();
+  h.give(read_with_a_reject());
+  auto write = h.take<Write>();
+  h.take<PutDeadLetter>();
+  h.give(DeadLetterDone{LetterFate::kKept});
+  EXPECT_EQ(data_of(write.job.resume_after), "good");
+  h.write_ok(std::move(write));
+  h.now += seconds(10);
+  h.give(Tick{});
+  EXPECT_EQ(data_of(h.take<Write>().job.resume_after), "p1");
+}
+
+TEST(PipelineCore, CommitsNoOlderMarkAfterATransactionWhoseEveryEventWasRejected) {
+  PipelineLimits limits;
+  limits.transactional = true;
+  limits.on_reject = OnReject::kDeadLetter;
+  limits.batch_events_max = 1;
+  Harness h(limits);
+  h.transactional = true;
+  h.start();
+  h.read(1, "p1", "a");
+  h.read(0, "p2");
+  h.read(2, "p3", "b");
+  h.write_ok(h.take<Write>());  // the mark p2 waits from now on
+  auto write = h.take<Write>();
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kReject, "bad"}, 0, 0)});
+  h.take<PutDeadLetter>();
+  h.give(DeadLetterDone{LetterFate::kKept});
+  write = h.take<Write>();
+  EXPECT_TRUE(write.job.events.empty());
+  EXPECT_EQ(data_of(write.job.resume_after), "b0");
+  h.write_ok(std::move(write));
+  write = h.take<Write>();
+  EXPECT_THAT(ids(write.job), testing::ElementsAre("b1"));
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kReject, "bad"}, 0, 0)});
+  h.now += seconds(20);
+  h.give(Tick{});
+  EXPECT_FALSE(h.has<Write>()) << "p2 lies before b0";
+}
+
+TEST(PipelineCore, CountsWhatWasDurableBeforeARejectedEventWhileItDrains) {
+  PipelineLimits limits;
+  limits.on_reject = OnReject::kDeadLetter;
+  limits.batch_events_max = 2;
+  Harness h(limits);
+  h.start();
+  h.read(1, "p1", "a");
+  auto first = h.take<Write>();
+  h.read(1, "p2", "b");
+  h.read(1, "p3", "c");
+  h.write_ok(std::move(first));
+  h.take<Save>();
+  h.give(SaveDone{});
+  auto write = h.take<Write>();
+  EXPECT_THAT(ids(write.job), testing::ElementsAre("b0", "c0"));
+  h.give(StopRequested{});
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kReject, "bad"}, 1, 1)});
+  EXPECT_EQ(data_of(h.take<Save>().position.get()), "p2");
+  h.give(SaveDone{});
+  EXPECT_TRUE(h.has<Finish>());
+}
+
+}  // namespace
+}  // namespace tidemark
