@@ -1,6 +1,8 @@
 // Specs of invented components with a field of every type, for tests and the fuzzer of src/config.
 #pragma once
 
+#include <vector>
+
 #include "config/parser.h"
 
 namespace tidemark::testing {
@@ -61,12 +63,36 @@ inline const config::ComponentSpec& sample_server() {
   return spec;
 }
 
+inline const std::vector<config::ComponentSpec>& sample_guard() {
+  using enum config::FieldType;
+  static const std::vector<config::ComponentSpec> specs{
+      {.kind = "guard",
+       .type = "",
+       .fields = {{.name = "interval", .type = kDuration, .default_text = "10s"}}},
+      {.kind = "guard_rule",
+       .type = "",
+       .fields = {{.name = "alert", .type = kEnum, .required = true, .choices = {"lag", "source_stalled"}},
+                  {.name = "pipeline"},
+                  {.name = "threshold", .type = kQuantity}}},
+      {.kind = "guard_webhook",
+       .type = "",
+       .fields = {{.name = "url", .required = true},
+                  {.name = "alerts", .type = kStringList, .choices = {"lag", "source_stalled"}}}},
+      {.kind = "guard_audit",
+       .type = "",
+       .fields = {
+           {.name = "pipeline", .required = true},
+           {.name = "kind", .type = kEnum, .default_text = "checksum", .choices = {"count", "checksum"}}}}};
+  return specs;
+}
+
 inline const config::SpecList& sample_specs() {
   static const config::SpecList specs = [] {
     config::SpecList list;
     for (const auto* spec : {&sample_source(), &sample_sink(), &sample_transform(), &sample_letters(),
                              &sample_stats(), &sample_server()})
       list.add(*spec);
+    for (const auto& spec : sample_guard()) list.add(spec);
     return list;
   }();
   return specs;

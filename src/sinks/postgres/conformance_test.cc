@@ -83,7 +83,7 @@ struct TransactionalHarness : Base {
   std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY token COLLATE \"C\""); }
   bool fail_next_write() { return fail_next_change(); }
   bool lose_next_answer() {
-    proxy->lose(LossyProxy::Loss::kCommitAnswer);
+    lose_commit_answer(*proxy);
     return true;
   }
 };
@@ -97,12 +97,12 @@ struct LaneHarness : Base {
   // The connection breaks at what the client sends as the `n`th from now.
   bool fail_operation(int n) {
     database();
-    proxy->lose(LossyProxy::Loss::kRequest, n);
+    proxy->lose_request(n);
     return true;
   }
   bool fault_was_hit() { return proxy->lost(); }
   // Nothing of the sink is on this side; what the server has committed is its own affair.
-  void crash() { proxy->lose(LossyProxy::Loss::kNone); }
+  void crash() { proxy->lose_nothing(); }
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, PositionStoreContract, StoreHarness);

@@ -14,7 +14,7 @@ struct Harness {
     queue = RabbitServer::shared().unique("sink");
     // A queue that the sink creates is given a moment, which is too long for so many of them.
     RabbitServer::shared().declare_queue(queue, {{"x-queue-type", "classic"}});
-    proxy = std::make_unique<CuttingProxy>(RabbitServer::shared().port());
+    proxy = std::make_unique<LossyProxy>(RabbitServer::shared().port());
   }
   std::shared_ptr<Sink> make() {
     prepare();
@@ -29,17 +29,17 @@ struct Harness {
   }
   bool fail_operation(int n) {
     prepare();
-    proxy->cut_at(n);
+    proxy->lose_request(n);
     return true;
   }
-  bool fault_was_hit() { return proxy->was_cut(); }
+  bool fault_was_hit() { return proxy->lost(); }
   // Nothing of the sink is on this side; that a broker keeps what it confirmed through a crash is tested in sink_test.cc.
-  void crash() { proxy->cut_at(-1); }
+  void crash() { proxy->lose_nothing(); }
 
   PosixFileSystem files;
   PosixClock clock;
   std::string queue;
-  std::unique_ptr<CuttingProxy> proxy;
+  std::unique_ptr<LossyProxy> proxy;
   std::vector<std::string> seen;
 };
 

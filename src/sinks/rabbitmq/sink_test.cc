@@ -163,10 +163,10 @@ TEST_F(RabbitmqSinkTest, TheDefaultExchangeLeadsToTheQueueOfThatName) {
 }
 
 TEST_F(RabbitmqSinkTest, AStopEndsTheWaitForConfirms) {
-  CuttingProxy proxy(server().port());
+  LossyProxy proxy(server().port());
   auto sink =
       opened(rabbitmq_settings("amqp://127.0.0.1:" + std::to_string(proxy.port()), queue_of("silent")));
-  proxy.swallow();
+  proxy.swallow_requests();
   std::stop_source stop;
   std::jthread stopper([&] {
     EXPECT_TRUE(eventually([&] { return proxy.swallowed() > 0; }));
@@ -178,12 +178,12 @@ TEST_F(RabbitmqSinkTest, AStopEndsTheWaitForConfirms) {
 }
 
 TEST_F(RabbitmqSinkTest, ASilentBrokerIsTriedAgain) {
-  CuttingProxy proxy(server().port());
+  LossyProxy proxy(server().port());
   config::Settings settings =
       rabbitmq_settings("amqp://127.0.0.1:" + std::to_string(proxy.port()), queue_of("silent"));
   settings.set("confirm_timeout", int64_t{50});
   auto sink = opened(settings);
-  proxy.swallow();
+  proxy.swallow_requests();
   const auto written = sink->write(inserts(1, 1)->events(), {});
   ASSERT_FALSE(written.has_value());
   EXPECT_EQ(written.error().error.react, React::kRetry);
