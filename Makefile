@@ -4,9 +4,10 @@ PRESETS := release asan-ubsan tsan
 BIN := build/release/bin
 CPP_FILES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h'))
 FUZZ_SECONDS ?= 10
+SEEDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build build-all run test check check-format check-tidy check-compilers check-docs bench fuzz fmt docs clean
+.PHONY: help deps build build-all run test check check-format check-tidy check-compilers check-docs bench mutate chaos fuzz fmt docs clean
 
 help: ## list the targets
 	@sed -n -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -49,6 +50,13 @@ check-docs: build
 bench: deps ## the numbers, with peers in the same run (a table, and JSON in build/bench.json)
 	@tools/build release
 	@bench/run $(BENCH_ARGS)
+
+mutate: deps ## ten deliberate bugs, one at a time: each must turn a test red (docs/testing.md)
+	@tools/mutate $(MUTATE_ARGS)
+
+chaos: deps ## relays under SEEDS seeds of faults, and both ends compared; CHAOS_ARGS=--stock beside the usual loops
+	@tools/build release tidemark-chaos
+	@$(BIN)/tidemark-chaos --seeds $(SEEDS) --jobs 4 $(CHAOS_ARGS)
 
 fuzz: deps ## each fuzzer for FUZZ_SECONDS
 	@tools/build asan-ubsan
