@@ -115,8 +115,17 @@ int Consensus::best_candidate(Mono now) const {
   return best;
 }
 
+// Whoever hears of a newer term follows it: a primary of an older one that comes back among members that have voted since
+// steps down, though its successor is gone by then.
+void Consensus::spread_terms() {
+  for (int i = 0; i < size(); i++)
+    for (int j = 0; j < size(); j++)
+      if (linked(i, j)) learn_term(i, peers_[j].term);
+}
+
 Mono Consensus::evaluate(Mono now) {
   Mono next = now + options_.noop;
+  spread_terms();
   for (int i = 0; i < size(); i++) {
     Peer& peer = peers_[i];
     if (!peer.primary || peer.paused || votes(i) >= majority()) {

@@ -122,6 +122,7 @@ class Consensus {
   void wake_everybody() REQUIRES(mutex_);
   void promote(int member) REQUIRES(mutex_);
   void demote(int member) REQUIRES(mutex_);
+  void spread_terms() REQUIRES(mutex_);
   void learn_term(int member, int64_t term) REQUIRES(mutex_);
   void publish() REQUIRES(mutex_);
   void set_applied(int member, int64_t term, OpTime applied) REQUIRES(mutex_);

@@ -235,6 +235,19 @@ TEST_F(Set, ReplacesAPausedPrimaryAndTellsItWhenItWakes) {
   EXPECT_FALSE(members[0]->writable());
 }
 
+// Drivers remember the newest election and would never write to it again.
+TEST_F(Set, APausedPrimaryStepsDownForATermWhosePrimaryIsGoneToo) {
+  consensus->set_paused(0, true);
+  const int next = next_primary(0);
+  ASSERT_GT(next, 0);
+  consensus->set_alive(next, false);
+  consensus->set_paused(0, false);
+  const int64_t term = consensus->status(next == 1 ? 2 : 1).term;
+  ASSERT_GT(next_primary(next), -1);
+  const int last = consensus->primary().value();
+  EXPECT_GT(consensus->status(last).term, term);
+}
+
 TEST_F(Set, RemembersRetryableStatementsOnEveryMember) {
   Member& member = *members[0];
   OpTime time;

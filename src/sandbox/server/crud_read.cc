@@ -8,6 +8,31 @@
 namespace tidemark::sandbox {
 namespace {
 
+// {_id: 1}, whatever the number's type.
+bool is_by_id(bson::View pattern) {
+  const auto id = pattern.find("_id");
+  return id && id->integer() == 1 && !(++pattern.begin() != pattern.end());
+}
+
+// `min`, over the index of _id alone.
+Reply<std::optional<bson::Element>> parse_min(const Invocation& inv, bson::View sort) {
+  SANDBOX_ASSIGN(const bson::View min, document_field(inv, inv.body, "min"));
+  if (!min || min.empty()) return std::nullopt;
+  const auto hint = inv.body.find("hint");
+  if (!hint || (hint->is_document() && hint->document().empty()))
+    return command_error(51173, "When using min()/max() a hint of which index to use must be provided");
+  const bool of_id =
+      hint->is_document() ? is_by_id(hint->document()) : hint->is_string() && hint->string() == "_id_";
+  if (!of_id || (sort && !sort.empty() && !is_by_id(sort)))
+    return command_error(kNotImplemented,
+                         "find: 'min' is implemented by the sandbox for the index and order "
+                         "{_id: 1} alone");
+  const auto id = min.find("_id");
+  if (!id || ++min.begin() != min.end())
+    return command_error(51174, "The index chosen is not compatible with min/max");
+  return id;
+}
+
 Reply<DocumentQuery> parse_find(const Invocation& inv) {
   DocumentQuery query;
   SANDBOX_ASSIGN(query.collection, inv.collection());
@@ -25,10 +50,11 @@ Reply<DocumentQuery> parse_find(const Invocation& inv) {
   query.skip = static_cast<size_t>(skip);
   query.limit = static_cast<size_t>(limit);
   SANDBOX_TRY(refuse_collation(inv.body));
-  for (const auto* refused : {"tailable", "min", "max", "returnKey", "showRecordId"})
+  for (const auto* refused : {"tailable", "max", "returnKey", "showRecordId"})
     if (const auto field = inv.body.find(refused); field && field->truthy())
       return command_error(kNotImplemented,
                            "find: '" + std::string(refused) + "' isn't implemented by the sandbox");
+  SANDBOX_ASSIGN(query.id_min, parse_min(inv, query.sort));
   return query;
 }
 

@@ -1,3 +1,4 @@
+#include "bson/json.h"
 #include "sandbox/server/test_client.h"
 
 namespace tidemark::sandbox {
@@ -58,6 +59,29 @@ TEST_F(Crud, FindsAndModifies) {
                   .view()
                   .find("value")
                   ->is_null());
+}
+
+TEST_F(Crud, MinStartsAtAnIdWhateverTheTypesBehindIt) {
+  client->ok(
+      "t",
+      R"({"insert":"a","documents":[{"_id":"b"},{"_id":3},{"_id":true},{"_id":1},{"_id":2.5},{"_id":"a"}]})");
+  const auto from = [&](const char* min) {
+    const auto reply = client->ok(
+        "t", std::string(R"({"find":"a","hint":{"_id":1},"projection":{"_id":1},"min":)") + min + "}");
+    return bson::to_json(reply.view().find_path("cursor.firstBatch")->document(), bson::JsonMode::kRelaxed);
+  };
+  EXPECT_EQ(from(R"({"_id":2})"),
+            R"({"0":{"_id":2.5},"1":{"_id":3},"2":{"_id":"a"},"3":{"_id":"b"},"4":{"_id":true}})");
+  EXPECT_EQ(from(R"({"_id":"b"})"), R"({"0":{"_id":"b"},"1":{"_id":true}})");
+  EXPECT_EQ(from(R"({"_id":{"$maxKey":1}})"), "{}");
+}
+
+TEST_F(Crud, MinNeedsItsHintAndFitsIt) {
+  EXPECT_EQ(client->code("t", R"({"find":"a","min":{"_id":1}})"), 51173);
+  EXPECT_EQ(client->code("t", R"({"find":"a","min":{"x":1},"hint":{"_id":1}})"), 51174);
+  EXPECT_EQ(client->code("t", R"({"find":"a","min":{"_id":1},"hint":{"_id":1},"sort":{"x":1}})"), 238);
+  EXPECT_EQ(client->code("t", R"({"find":"a","min":{"x":1},"hint":{"x":1}})"), 238);
+  EXPECT_EQ(client->code("t", R"({"find":"a","max":{"_id":1},"hint":{"_id":1}})"), 238);
 }
 
 TEST_F(Crud, HandsOutResultsInBatches) {

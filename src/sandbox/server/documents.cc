@@ -202,9 +202,13 @@ Reply<std::vector<bson::Document>> read_documents(Invocation& inv, const Documen
   options.skip = query.skip;
   options.limit = query.limit;
   SortOrder order;
-  const int natural = natural_order(query.sort);
+  if (query.id_min) options.id_min = bson::canonical_key(*query.id_min);
+  bson::Builder by_id;
+  by_id.append("_id", int32_t{1});
+  const bson::View sort = query.id_min ? by_id.view() : query.sort;
+  const int natural = natural_order(sort);
   if (natural == 0) {
-    SANDBOX_ASSIGN(order, SortOrder::parse(query.sort));
+    SANDBOX_ASSIGN(order, SortOrder::parse(sort));
     options.sort = &order;
   } else if (natural < 0) {
     options = {};

@@ -16,6 +16,8 @@ struct DocumentQuery {
   bson::View sort;    // absent or empty: natural
   size_t skip = 0;
   size_t limit = 0;  // 0: all
+  // find's `min` over _id: from this value on, in _id's order, whatever the types. REQUIRES no sort but {_id: 1}.
+  std::optional<bson::Element> id_min = {};
 };
 
 Reply<std::vector<bson::Document>> read_documents(Invocation& inv, const DocumentQuery& query);

@@ -191,6 +191,8 @@ Reply<std::vector<bson::Document>> Collection::find(const bson::Matcher& matcher
   const bool cut_early = !sorted || by_id;
   size_t to_skip = cut_early ? options.skip : 0;
   SANDBOX_TRY(matching(matcher, by_id ? options.sort : nullptr, [&](const bson::Document& document) {
+    if (!options.id_min.empty() && bson::canonical_key(*document.view().find("_id")) < options.id_min)
+      return true;
     if (to_skip > 0) {
       --to_skip;
       return true;

@@ -26,6 +26,8 @@ struct FindOptions {
   const SortOrder* sort = nullptr;
   size_t skip = 0;
   size_t limit = 0;  // 0: all
+  // Only what stands at or after this canonical_key in _id's order. REQUIRES a sort by _id, ascending.
+  std::string id_min = {};
 };
 
 class Collection {

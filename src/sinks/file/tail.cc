@@ -49,9 +49,10 @@ Result<std::optional<std::string>> first_line(FileSystem& files, const std::stri
   return std::nullopt;
 }
 
-// Every line of every format begins with one of these; a torn one with the beginning of one.
+// Every line of every format begins with one of these; a torn one with the beginning of one. The server puts the
+// transaction of an event in front of its `_id`.
 bool begins_like_ours(std::string_view beginning) {
-  for (const std::string_view ours : {"{\"_id\"", "{\"key\"", "{\"specversion\""}) {
+  for (const std::string_view ours : {"{\"_id\"", "{\"txnNumber\"", "{\"key\"", "{\"specversion\""}) {
     const size_t common = std::min(beginning.size(), ours.size());
     if (beginning.substr(0, common) == ours.substr(0, common)) return true;
   }

@@ -14,8 +14,6 @@ constexpr size_t kStatementRowsMax = 4096;
 constexpr size_t kStatementBytesMax = 1 << 20;
 constexpr size_t kKnownTablesMax = 10'000;
 
-constexpr const char* kCurrentColumns =
-    "id text PRIMARY KEY, doc jsonb, token text, cluster_time timestamp with time zone";
 constexpr const char* kLogColumns =
     "token text PRIMARY KEY, cluster_time timestamp with time zone, op text, ns text, id text, doc jsonb, "
     "before jsonb, "

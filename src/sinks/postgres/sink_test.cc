@@ -229,7 +229,7 @@ TEST_F(PostgresSink, ALostRequestIsNotTakenForACommit) {
   auto sink = opened(
       postgres_settings("postgresql://tidemark@127.0.0.1:" + std::to_string(proxy.port()) + database, "log"));
   ASSERT_TRUE(write(*sink, *inserts(1, 2), 2));
-  proxy.lose(LossyProxy::Loss::kRequest);
+  proxy.lose_request();
   const auto failed = write(*sink, *inserts(3, 2), 4);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().error.react, React::kRetry) << failed.error().error.describe();
@@ -245,7 +245,7 @@ TEST_F(PostgresSink, ALostAnswerIsFoundOutToBeACommit) {
   auto sink = opened(
       postgres_settings("postgresql://tidemark@127.0.0.1:" + std::to_string(proxy.port()) + database, "log"));
   ASSERT_TRUE(write(*sink, *inserts(1, 2), 2));
-  proxy.lose(LossyProxy::Loss::kCommitAnswer);
+  testing::lose_commit_answer(proxy);
   const auto written = write(*sink, *inserts(3, 2), 4);
   EXPECT_TRUE(proxy.lost());
   EXPECT_TRUE(written) << written.error().error.describe();

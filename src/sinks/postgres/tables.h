@@ -11,6 +11,19 @@ namespace tidemark::postgres {
 // "schema"."table", quoted.
 std::string sql_name(const TableName& table);
 
+// The columns of mode "current".
+inline constexpr const char* kCurrentColumns =
+    "id text PRIMARY KEY, doc jsonb, token text, cluster_time timestamp with time zone";
+
+// The columns of the table as they stand in CREATE TABLE, in order; empty when there is no such table. Generated columns are
+// the operator's own and no concern of ours.
+Result<std::string> shape_of(Connection& connection, const TableName& table, std::stop_token stop);
+// What is wrong with a table that has another one.
+Error other_shape(const Connection& connection, const TableName& table, const std::string& expected,
+                  const std::string& found);
+// False for a name that PostgreSQL would cut off.
+bool fits_name(const TableName& table);
+
 // `columns` as they stand in CREATE TABLE and as check_shape reads them back: "id text PRIMARY KEY, doc jsonb, ...".
 // Creates the table (and its schema) when absent; kConfig with both shapes when another one stands there; kReject for a
 // name that PostgreSQL would cut off.

@@ -38,7 +38,8 @@ class Statement {
   // Makes it ready to run again before all rows were read.
   void reset();
 
-  std::string text(int column) const;  // columns count from 0; empty for NULL
+  std::string text(int column) const;            // columns count from 0; empty for NULL
+  std::string_view text_view(int column) const;  // the same, valid until the statement goes on
   int64_t integer(int column) const;
 
  private:

@@ -212,6 +212,8 @@ Status RowWriter::log(Table& table, const Event& event) {
 }
 
 void RowWriter::render_time(const Event& event) {
+  if (event.cluster_time.seconds == time_of_ && !time_.empty()) return;
+  time_of_ = event.cluster_time.seconds;
   time_.clear();
   bson::append_rfc3339(int64_t{event.cluster_time.seconds} * 1000, time_);
 }

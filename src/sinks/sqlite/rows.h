@@ -56,7 +56,9 @@ class RowWriter {
   std::map<std::string, Table, std::less<>> tables_;
   // Reused for every row.
   TableName name_;
-  std::string doc_, before_, update_, id_, ns_, time_;
+  std::string doc_, before_, update_, id_, ns_;
+  std::string time_;  // of the second `time_of_`: many rows in a row share it
+  uint32_t time_of_ = 0;
 };
 
 }  // namespace tidemark::sqlite

@@ -195,6 +195,15 @@ TEST(StreamSource, HandsAFaultThatComesBackBeforeAnythingWasReadToThePipeline) {
   EXPECT_TRUE(source->read(kWait, {}));
 }
 
+TEST(StreamSource, NeverOpensAnywhereButAtItsPosition) {
+  Script script({error(286)});  // whatever is asked after that would be granted
+  const auto source = source_of(script.uri());
+  const auto position = source->open(at("8200"), {});
+  ASSERT_FALSE(position);
+  EXPECT_EQ(position.error().react, React::kPositionLost);
+  EXPECT_THAT(script.asked(), testing::Each(testing::HasSubstr("After 8200")));
+}
+
 TEST(StreamSource, NeverResumesALostPosition) {
   for (const int code : {286, 280, 136}) {
     Script script({opened("8201"), error(code)});

@@ -4,7 +4,7 @@
 #include "conformance/position_store_contract.h"
 #include "conformance/transactional_sink_contract.h"
 #include "integration/mongodb/fixture.h"
-#include "integration/mongodb/lossy_proxy.h"
+#include "support/lossy_proxy.h"
 
 namespace tidemark::testing {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 struct Base : Deployment {
   // A URI that leads through the proxy to the primary alone.
   std::string proxied(const std::string& options) {
-    if (!proxy) proxy = std::make_unique<MongoProxy>(primary_port());
+    if (!proxy) proxy = std::make_unique<LossyProxy>(primary_port());
     return "mongodb://127.0.0.1:" + std::to_string(proxy->port()) + "/?directConnection=true" + options;
   }
   std::vector<std::string> tokens() const {
@@ -27,7 +27,7 @@ struct Base : Deployment {
     }
     return ids;
   }
-  std::unique_ptr<MongoProxy> proxy;
+  std::unique_ptr<LossyProxy> proxy;
 };
 
 template <bool kInsert, bool kRetryWrites = false>
@@ -61,7 +61,7 @@ struct TransactionalHarness : Base {
   // The driver repeats a commit once by itself.
   bool lose_next_answer() {
     if (!kTransactions) return false;
-    proxy->lose_commit_answers(2);
+    proxy->lose_answers(2, "commitTransaction", "");
     return true;
   }
 };

@@ -3,7 +3,7 @@
 
 #include "core/position_store.h"
 #include "integration/mongodb/fixture.h"
-#include "integration/mongodb/lossy_proxy.h"
+#include "support/lossy_proxy.h"
 
 namespace tidemark::testing {
 namespace {
@@ -209,13 +209,13 @@ TEST_F(MongodbCurrent, ALostLeaseIsNoticedBeforeACollectionIsTouched) {
 }
 
 TEST_F(MongodbCurrent, ACommitThatNobodyAnsweredIsFoundOut) {
-  MongoProxy proxy(at.primary_port());
+  LossyProxy proxy(at.primary_port());
   auto settings = at.sink_settings(
       "current", "mongodb://127.0.0.1:" + std::to_string(proxy.port()) + "/?directConnection=true");
   auto sink = make_mongodb_transactional(settings, at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   ASSERT_TRUE(sink->write(inserts(1, 2)->events(), position_at(2), {}));
-  proxy.lose_commit_answers(2);
+  proxy.lose_answers(2, "commitTransaction", "");
   const auto written = sink->write(inserts(3, 2)->events(), position_at(4), {});
   EXPECT_TRUE(proxy.lost());
   ASSERT_TRUE(written) << written.error().error.describe();

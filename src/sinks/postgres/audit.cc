@@ -1,0 +1,252 @@
+#include "sinks/postgres/audit.h"
+
+#include <algorithm>
+#include <set>
+
+#include "bson/json.h"
+#include "core/row_plan.h"
+#include "sinks/postgres/audit_sql.h"
+#include "sinks/postgres/jsonb_text.h"
+#include "sinks/postgres/rows.h"
+#include "sinks/postgres/tables.h"
+
+namespace tidemark {
+namespace {
+
+using postgres::Connection;
+using postgres::Rows;
+
+constexpr std::chrono::milliseconds kStatementTimeout = std::chrono::hours(1);
+constexpr size_t kPageMax = 10'000;
+constexpr size_t kFetchRows = 1'000;             // of a cursor
+constexpr size_t kIdsMax = 1'000;                // in one statement
+constexpr size_t kIdBytesMax = 4 * 1024 * 1024;  // of one statement
+constexpr size_t kKnownTablesMax = 10'000;
+
+struct Options {
+  postgres::ConnectionOptions connection;
+  TablePattern table;
+};
+
+Result<Options> options_of(const config::Settings& settings, const ComponentContext& context) {
+  if (settings.string("mode") != "current") {
+    return fail(settings.error("mode", "an audit compares documents, and in mode \"log\" the rows are events",
+                               "audit a pipeline with mode = \"current\""));
+  }
+  Options options;
+  options.connection.uri = settings.string("uri");
+  if (options.connection.uri.empty() || !postgres::is_connection_string(options.connection.uri)) {
+    return fail(settings.error(
+        "uri", "not a PostgreSQL connection string (it isn't shown, as it may hold a password)",
+        "write postgresql://user:password@host:5432/database"));
+  }
+  options.connection.application = "tidemark audit " + context.pipeline;
+  options.connection.connect_timeout = settings.duration("connect_timeout");
+  const auto timeout = settings.duration("statement_timeout");
+  options.connection.statement_timeout =
+      timeout.count() == 0 ? timeout : std::max(timeout, kStatementTimeout);
+  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kAllowed);
+  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
+  options.table = std::move(*table);
+  return options;
+}
+
+class PostgresAuditEnd final : public AuditEnd {
+ public:
+  PostgresAuditEnd(Options options, ComponentContext context)
+      : options_(std::move(options)), context_(std::move(context)) {}
+
+  std::string describe() const override { return name_; }
+
+  Status open(std::stop_token stop) override {
+    close();
+    TIDEMARK_TRY(connect(stop));
+    if (!options_.table.fixed()) return {};
+    if (auto checked = find_table({}, stop); !checked) return fail(std::move(checked).error());
+    return {};
+  }
+
+  Status expected(const Event& event, AuditRow& row) override {
+    row.id.clear();
+    row.doc.clear();
+    row.time_ms.reset();
+    if (!append_row_id(event, row.id)) return fail(React::kReject, "the document has no _id");
+    json_.clear();
+    bson::append_json(event.after, bson::JsonMode::kCanonical, json_);
+    if (postgres::contains_nul_escape(json_) || postgres::contains_nul_escape(row.id))
+      return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
+    if (!options_.table.fixed()) {
+      options_.table.expand(event.ns, table_name_);
+      if (!postgres::fits_name(table_name_))
+        return fail(React::kReject, "the table name '" + table_name_.text() + "' is too long");
+    }
+    normal_.append(json_, row.doc);
+    return {};
+  }
+
+  Result<AuditPage> scan(const CollectionName& collection, const AuditBuckets& buckets,
+                         const std::string& last_id, size_t limit, const Visit& visit,
+                         std::stop_token stop) override {
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    if (!there) return AuditPage{last_id, true};
+    limit = std::clamp<size_t>(limit, 1, kPageMax);
+    std::vector<std::string> params = postgres::time_paths(buckets.field);
+    params.push_back(last_id);
+    TIDEMARK_ASSIGN(Rows rows, ask(postgres::page_sql(table_, limit), params, stop));
+    AuditPage page{last_id, rows.rows.size() < limit};
+    TIDEMARK_TRY(hand_out(rows, visit));
+    if (!rows.empty()) page.last_id = row_.id;
+    return page;
+  }
+
+  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+                std::stop_token stop) override {
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    while (there && !ids.empty()) {
+      size_t count = 0, bytes = 0;
+      while (count < ids.size() && count < kIdsMax &&
+             (count == 0 || bytes + ids[count].size() <= kIdBytesMax))
+        bytes += ids[count++].size();
+      const std::string params[] = {postgres::array_text(ids.first(count))};
+      TIDEMARK_ASSIGN(Rows rows, ask(postgres::lookup_sql(table_), params, stop));
+      TIDEMARK_TRY(hand_out(rows, visit));
+      ids = ids.subspan(count);
+    }
+    return {};
+  }
+
+  Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
+                                                            const AuditBuckets& buckets,
+                                                            std::stop_token stop) override {
+    std::map<std::optional<int64_t>, uint64_t> counts;
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    if (!there) return counts;
+    const std::vector<std::string> params = postgres::time_paths(buckets.field);
+    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::counts_sql(table_, buckets.width_ms), params, stop));
+    for (const auto& row : rows.rows)
+      counts[postgres::number_or_null(row[0])] += postgres::modulo_2_64(row[1]);
+    return counts;
+  }
+
+  Result<std::optional<AuditSums>> sums(const CollectionName& collection, const AuditBuckets& buckets,
+                                        std::stop_token stop) override {
+    AuditSums sums;
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    if (!there) return sums;
+    const std::vector<std::string> params = postgres::time_paths(buckets.field);
+    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::sums_sql(table_, buckets.width_ms), params, stop));
+    for (const auto& row : rows.rows) {
+      const AuditSum sum{postgres::modulo_2_64(row[3]), postgres::modulo_2_64(row[4]),
+                         postgres::modulo_2_64(row[5])};
+      const bool of_bucket = row[0] == "1";
+      if (of_bucket)
+        sums.by_bucket[postgres::number_or_null(row[1])].add(sum);
+      else
+        sums.by_leaf[static_cast<size_t>(postgres::number_or_null(row[2]).value_or(0)) % kAuditLeaves].add(
+            sum);
+    }
+    return sums;
+  }
+
+  Result<bool> scan_leaves(const CollectionName& collection, const AuditBuckets& buckets,
+                           std::span<const uint16_t> leaves, const Visit& visit,
+                           std::stop_token stop) override {
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    if (!there) return true;
+    std::vector<std::string> numbers;
+    for (const uint16_t leaf : leaves) numbers.push_back(std::to_string(leaf));
+    std::vector<std::string> params = postgres::time_paths(buckets.field);
+    params.push_back(postgres::array_text(numbers));
+    if (Status done = hand_out_all(postgres::leaves_sql(table_), params, visit, stop); !done) {
+      close();  // and with the session its transaction
+      return fail(std::move(done).error());
+    }
+    return true;
+  }
+
+  void close() override {
+    connection_.reset();
+    known_.clear();
+  }
+
+ private:
+  Status connect(std::stop_token stop) {
+    TIDEMARK_ASSIGN(connection_, Connection::open(options_.connection, *context_.clock, stop));
+    name_ = connection_->describe();
+    if (auto done = connection_->query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", stop); !done)
+      return fail(std::move(done).error());
+    return {};
+  }
+
+  Result<Rows> ask(const std::string& sql, std::span<const std::string> params, std::stop_token stop) {
+    return connection_->query(sql, params, std::move(stop));
+  }
+
+  // Whether the collection has its table, whose name for SQL is then table_; kConfig when it has another shape. Connects
+  // anew when the connection was lost.
+  Result<bool> find_table(const Namespace& ns, std::stop_token stop) {
+    if (stop.stop_requested()) return fail(React::kCancelled, describe() + ": stopped");
+    if (connection_ == nullptr || connection_->lost()) {
+      close();
+      TIDEMARK_TRY(connect(stop));
+    }
+    options_.table.expand(ns, table_name_);
+    if (!postgres::fits_name(table_name_)) return false;
+    table_ = postgres::sql_name(table_name_);
+    if (known_.contains(table_)) return true;
+    TIDEMARK_ASSIGN(const std::string shape, postgres::shape_of(*connection_, table_name_, std::move(stop)));
+    if (shape.empty()) return false;
+    if (shape != postgres::kCurrentColumns)
+      return fail(postgres::other_shape(*connection_, table_name_, postgres::kCurrentColumns, shape));
+    if (known_.size() >= kKnownTablesMax) known_.clear();
+    known_.insert(table_);
+    return true;
+  }
+
+  // Rows of (id, document[, milliseconds]).
+  Status hand_out(Rows& rows, const Visit& visit) {
+    for (auto& row : rows.rows) {
+      row_.id = std::move(row[0]);
+      row_.doc = std::move(row[1]);
+      row_.time_ms = row.size() > 2 ? postgres::number_or_null(row[2]) : std::nullopt;
+      TIDEMARK_TRY(visit(row_));
+    }
+    return {};
+  }
+
+  // By a cursor: the leaves that differ may be all of them, and the rows those of the whole table.
+  Status hand_out_all(const std::string& sql, std::span<const std::string> params, const Visit& visit,
+                      std::stop_token stop) {
+    TIDEMARK_TRY(ask("BEGIN", {}, stop));
+    TIDEMARK_TRY(ask("DECLARE leaves NO SCROLL CURSOR FOR " + sql, params, stop));
+    const std::string fetch = "FETCH " + std::to_string(kFetchRows) + " FROM leaves";
+    for (size_t count = kFetchRows; count == kFetchRows;) {
+      TIDEMARK_ASSIGN(Rows rows, ask(fetch, {}, stop));
+      count = rows.rows.size();
+      TIDEMARK_TRY(hand_out(rows, visit));
+    }
+    TIDEMARK_TRY(ask("COMMIT", {}, stop));
+    return {};
+  }
+
+  const Options options_;
+  const ComponentContext context_;
+  std::string name_ = "postgres";
+  std::unique_ptr<Connection> connection_;
+  std::set<std::string> known_;  // tables that have the right shape
+  TableName table_name_;
+  std::string table_;
+  postgres::JsonbText normal_;
+  std::string json_;
+  AuditRow row_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<AuditEnd>> make_postgres_audit_end(const config::Settings& settings,
+                                                          const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings, context));
+  return std::make_unique<PostgresAuditEnd>(std::move(options), context);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,127 @@
+#include "sinks/postgres/audit_sql.h"
+
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace tidemark::postgres {
+namespace {
+
+// The texts that a time can be in, looked for once each.
+constexpr const char* kTimes =
+    "doc #>> $1::text[] AS date, doc #>> $2::text[] AS oid, doc #>> $3::text[] AS seconds";
+
+// Their milliseconds: what time_in() says of the document. Texts that aren't what they say are checked before they are
+// cast, because one that can't be cast would end the statement, and every audit with it.
+constexpr const char* kMilliseconds =
+    "CASE WHEN date IS NOT NULL THEN CASE WHEN date ~ '^-?[0-9]{1,18}$' THEN date::bigint "
+    "WHEN date ~ '^-?[0-9]{19}$' THEN CASE WHEN date::numeric BETWEEN -9223372036854775808 AND "
+    "9223372036854775807 THEN date::bigint END END "
+    "WHEN oid IS NOT NULL THEN CASE WHEN oid ~ '^[0-9a-f]{24}$' "
+    "THEN ('x00000000' || left(oid, 8))::bit(64)::bigint * 1000 END "
+    "WHEN seconds ~ '^[0-9]{1,10}$' THEN seconds::bigint * 1000 END AS ms";
+
+constexpr const char* kLeaf = "('x' || substr(md5(convert_to(id, 'UTF8')), 1, 3))::bit(12)::int";
+
+// A row without an id is nothing of the sink's, and a scan begins behind it.
+constexpr const char* kHasId = " WHERE id <> ''";
+
+// What the documents of `table` are, once: OFFSET 0 keeps the planner from folding the queries into one, in which a text
+// or a digest would be made anew wherever it is used.
+std::string rows_of(const std::string& table, const std::string& where) {
+  return std::string("(SELECT id, coalesce(doc::text, '') AS body, ") + kTimes + " FROM " + table + where +
+         " OFFSET 0)";
+}
+
+// bucket_of(), at the beginning of time too: the first bucket there is cut off.
+std::string bucket(int64_t width_ms) {
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  const std::string width = std::to_string(width_ms) + "::bigint";
+  const std::string first = "'" + std::to_string(kFirst) + "'::bigint";
+  const std::string second = "'" + std::to_string(kFirst / width_ms * width_ms) + "'::bigint";
+  return "CASE WHEN ms < " + second + " THEN " + first + " ELSE ms - (ms % " + width + " + " + width +
+         ") % " + width + " END";
+}
+
+}  // namespace
+
+std::string page_sql(const std::string& table, size_t limit) {
+  const std::string where = " WHERE id > $4 ORDER BY id LIMIT " + std::to_string(limit);
+  return "SELECT id, body, " + std::string(kMilliseconds) + " FROM " + rows_of(table, where) +
+         " AS r ORDER BY id";
+}
+
+std::string leaves_sql(const std::string& table) {
+  return "SELECT id, body, " + std::string(kMilliseconds) + " FROM " +
+         rows_of(table, std::string(kHasId) + " AND " + kLeaf + " = ANY($4::int[])") + " AS r";
+}
+
+std::string lookup_sql(const std::string& table) {
+  return "SELECT id, coalesce(doc::text, '') FROM " + table + " WHERE id = ANY($1::text[])";
+}
+
+std::string counts_sql(const std::string& table, int64_t width_ms) {
+  return "SELECT " + bucket(width_ms) + " AS bucket, count(*) FROM (SELECT " + std::string(kMilliseconds) +
+         " FROM (SELECT " + kTimes + " FROM " + table + kHasId + " OFFSET 0) AS r OFFSET 0) AS t GROUP BY 1";
+}
+
+std::string sums_sql(const std::string& table, int64_t width_ms) {
+  constexpr const char* kModulo = "18446744073709551616";
+  const auto half = [](int from) {
+    return "('x' || substr(digest, " + std::to_string(from) + ", 16))::bit(64)::bigint";
+  };
+  const auto sum = [&](const char* name) { return std::string("mod(sum(") + name + "), " + kModulo + ")"; };
+  return "SELECT GROUPING(leaf), bucket, leaf, count(*), " + sum("low") + ", " + sum("high") +
+         " FROM (SELECT " + bucket(width_ms) + " AS bucket, leaf, " + half(1) + " AS low, " + half(17) +
+         " AS high FROM (SELECT " + std::string(kMilliseconds) + ", " + kLeaf +
+         " AS leaf, md5(convert_to(id || chr(31) || body, 'UTF8')) AS digest FROM " + rows_of(table, kHasId) +
+         " AS r OFFSET 0) AS t OFFSET 0) AS s GROUP BY GROUPING SETS ((bucket), (leaf))";
+}
+
+std::string array_text(std::span<const std::string> items) {
+  std::string out = "{";
+  for (const std::string& item : items) {
+    if (out.size() > 1) out.push_back(',');
+    out.push_back('"');
+    for (const char c : item) {
+      if (c == '"' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+    out.push_back('"');
+  }
+  out.push_back('}');
+  return out;
+}
+
+std::vector<std::string> time_paths(std::string_view dotted) {
+  std::vector<std::string> names;
+  while (true) {
+    const size_t dot = dotted.find('.');
+    names.emplace_back(dotted.substr(0, dot));
+    if (dot == std::string_view::npos) break;
+    dotted.remove_prefix(dot + 1);
+  }
+  const auto with = [&names](std::initializer_list<const char*> more) {
+    std::vector<std::string> path = names;
+    path.insert(path.end(), more.begin(), more.end());
+    return array_text(path);
+  };
+  return {with({"$date", "$numberLong"}), with({"$oid"}), with({"$timestamp", "t"})};
+}
+
+std::optional<int64_t> number_or_null(const std::string& text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc()) return std::nullopt;
+  return value;
+}
+
+uint64_t modulo_2_64(const std::string& text) {
+  const bool negative = text.starts_with('-');
+  uint64_t value = 0;
+  std::from_chars(text.data() + (negative ? 1 : 0), text.data() + text.size(), value);
+  return negative ? ~value + 1 : value;
+}
+
+}  // namespace tidemark::postgres

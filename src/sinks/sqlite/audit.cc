@@ -1,0 +1,233 @@
+#include "sinks/sqlite/audit.h"
+
+#include <bitset>
+
+#include "bson/json.h"
+#include "core/row_plan.h"
+#include "sinks/sqlite/database.h"
+#include "sinks/sqlite/json_time.h"
+
+namespace tidemark {
+namespace {
+
+using sqlite::Database;
+using sqlite::JsonTime;
+using sqlite::Statement;
+
+constexpr const char* kShape = "id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT";
+constexpr int64_t kPageRows = 4096;  // of what is read in the order of the file
+
+struct Options {
+  sqlite::DatabaseOptions database;
+  TablePattern table;
+};
+
+Result<Options> options_of(const config::Settings& settings) {
+  if (settings.string("mode") != "current") {
+    return fail(settings.error("mode", "an audit compares documents, and in mode \"log\" the rows are events",
+                               "audit a pipeline with mode = \"current\""));
+  }
+  Options options;
+  options.database.path = settings.string("path");
+  options.database.read_only = true;
+  options.database.busy_timeout = settings.duration("busy_timeout");
+  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
+  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
+  options.table = std::move(*table);
+  return options;
+}
+
+class SqliteAuditEnd final : public AuditEnd {
+ public:
+  SqliteAuditEnd(Options options, ComponentContext context)
+      : options_(std::move(options)), context_(std::move(context)) {}
+
+  std::string describe() const override { return "sqlite " + options_.database.path; }
+
+  Status open(std::stop_token stop) override {
+    close();
+    TIDEMARK_ASSIGN(const bool there, context_.files->exists(options_.database.path));
+    if (!there) {
+      return fail(React::kRetry, describe() + ": there is no such file",
+                  "the pipeline creates it when it first runs; a relative path starts at the working folder");
+    }
+    TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
+    if (!options_.table.fixed()) return {};
+    const Database::StopScope scope(*database_, std::move(stop));
+    if (auto checked = find_table({}); !checked) return fail(std::move(checked).error());
+    return {};
+  }
+
+  Status expected(const Event& event, AuditRow& row) override {
+    row.id.clear();
+    row.doc.clear();
+    row.time_ms.reset();
+    if (!append_row_id(event, row.id)) return fail(React::kReject, "the document has no _id");
+    bson::append_json(event.after, bson::JsonMode::kCanonical, row.doc);
+    return {};
+  }
+
+  Result<AuditPage> scan(const CollectionName& collection, const AuditBuckets& buckets,
+                         const std::string& last_id, size_t limit, const Visit& visit,
+                         std::stop_token stop) override {
+    TIDEMARK_TRY(check_open(stop));
+    const Database::StopScope scope(*database_, std::move(stop));
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view()));
+    if (!there) return AuditPage{last_id, true};
+    TIDEMARK_ASSIGN(Statement rows, database_->prepare("SELECT id, doc FROM " + table_ +
+                                                       " WHERE id > ?1 ORDER BY id LIMIT ?2"));
+    rows.bind(1, last_id).bind(2, static_cast<int64_t>(limit));
+    const JsonTime time(buckets.field);
+    AuditPage page{last_id, false};
+    for (size_t n = 0;; ++n) {
+      TIDEMARK_ASSIGN(const bool more, rows.step());
+      if (!more) {
+        page.done = n < limit;
+        return page;
+      }
+      row_.id = rows.text_view(0);
+      TIDEMARK_TRY(hand_out(rows, 1, time, visit));
+      page.last_id = row_.id;
+    }
+  }
+
+  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+                std::stop_token stop) override {
+    TIDEMARK_TRY(check_open(stop));
+    const Database::StopScope scope(*database_, std::move(stop));
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view()));
+    if (!there) return {};
+    TIDEMARK_ASSIGN(Statement find, database_->prepare("SELECT doc FROM " + table_ + " WHERE id = ?1"));
+    for (const std::string& id : ids) {
+      TIDEMARK_ASSIGN(const bool found, find.bind(1, id).step());
+      if (!found) continue;
+      row_.id = id;
+      row_.doc = find.text_view(0);
+      row_.time_ms.reset();
+      find.reset();
+      TIDEMARK_TRY(visit(row_));
+    }
+    return {};
+  }
+
+  Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
+                                                            const AuditBuckets& buckets,
+                                                            std::stop_token stop) override {
+    std::map<std::optional<int64_t>, uint64_t> counts;
+    const JsonTime time(buckets.field);
+    const auto count = [&](Statement& row) -> Status {
+      ++counts[bucket_of(time.in(row.text_view(2)), buckets)];
+      return {};
+    };
+    TIDEMARK_TRY(for_each(collection, count, std::move(stop)));
+    return counts;
+  }
+
+  Result<std::optional<AuditSums>> sums(const CollectionName& collection, const AuditBuckets& buckets,
+                                        std::stop_token stop) override {
+    AuditSums sums;
+    const JsonTime time(buckets.field);
+    const auto add = [&](Statement& row) {
+      return hand_out(row, 2, time, [&](const AuditRow& each) -> Status {
+        sums.add(each, buckets);
+        return {};
+      });
+    };
+    TIDEMARK_TRY(for_each(collection, add, std::move(stop)));
+    return sums;
+  }
+
+  Result<bool> scan_leaves(const CollectionName& collection, const AuditBuckets& buckets,
+                           std::span<const uint16_t> leaves, const Visit& visit,
+                           std::stop_token stop) override {
+    std::bitset<kAuditLeaves> wanted;
+    for (const uint16_t leaf : leaves) wanted.set(leaf % kAuditLeaves);
+    const JsonTime time(buckets.field);
+    const auto choose = [&](Statement& row) -> Status {
+      return wanted.test(leaf_of(row_.id)) ? hand_out(row, 2, time, visit) : Status();
+    };
+    TIDEMARK_TRY(for_each(collection, choose, std::move(stop)));
+    return true;
+  }
+
+  void close() override { database_.reset(); }
+
+ private:
+  Status check_open(const std::stop_token& stop) const {
+    if (stop.stop_requested()) return fail(React::kCancelled, describe() + ": stopped");
+    if (database_ == nullptr) return fail(React::kRetry, describe() + ": the database is not open");
+    return {};
+  }
+
+  // Fills row_ from a row whose id stands in it already.
+  Status hand_out(Statement& row, int doc, const JsonTime& time, const Visit& visit) {
+    row_.doc = row.text_view(doc);
+    row_.time_ms = time.in(row_.doc);
+    return visit(row_);
+  }
+
+  // Whether the collection has its table, whose name is then table_, quoted; kConfig when it has another shape.
+  Result<bool> find_table(const Namespace& ns) {
+    options_.table.expand(ns, name_);
+    TIDEMARK_ASSIGN(Statement columns,
+                    database_->prepare("SELECT name, type, pk FROM pragma_table_info(?1)"));
+    columns.bind(1, name_.name);
+    std::string shape;
+    while (true) {
+      TIDEMARK_ASSIGN(const bool more, columns.step());
+      if (!more) break;
+      if (!shape.empty()) shape += ", ";
+      shape += columns.text(0) + " " + columns.text(1);
+      if (columns.integer(2) != 0) shape += " PRIMARY KEY";
+    }
+    table_ = sqlite::quoted(name_.name);
+    if (shape.empty()) return false;
+    if (shape == kShape) return true;
+    return fail(React::kConfig,
+                describe() + ": table '" + name_.name + "' has another shape: expected (" + kShape +
+                    "), found (" + shape + ")",
+                "is this the table that the pipeline writes in mode \"current\"?");
+  }
+
+  // Every row, in the order of the file, as (rowid, id, doc), its id in row_. What has no id is nothing of the sink's, and
+  // is left out here as it is by scan().
+  template <class VisitRow>
+  Status for_each(const CollectionName& collection, VisitRow visit, std::stop_token stop) {
+    TIDEMARK_TRY(check_open(stop));
+    const Database::StopScope scope(*database_, stop);
+    TIDEMARK_ASSIGN(const bool there, find_table(collection.view()));
+    if (!there) return {};
+    TIDEMARK_ASSIGN(Statement rows, database_->prepare("SELECT rowid, id, doc FROM " + table_ +
+                                                       " WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"));
+    int64_t last = INT64_MIN;
+    for (int64_t n = kPageRows; n == kPageRows;) {
+      if (stop.stop_requested()) return fail(React::kCancelled, describe() + ": stopped");
+      rows.bind(1, last).bind(2, kPageRows);
+      for (n = 0;; ++n) {
+        TIDEMARK_ASSIGN(const bool more, rows.step());
+        if (!more) break;
+        last = rows.integer(0);
+        row_.id = rows.text_view(1);
+        if (!row_.id.empty()) TIDEMARK_TRY(visit(rows));
+      }
+    }
+    return {};
+  }
+
+  const Options options_;
+  const ComponentContext context_;
+  std::unique_ptr<Database> database_;
+  TableName name_;
+  std::string table_;
+  AuditRow row_;  // reused for every row
+};
+
+}  // namespace
+
+Result<std::unique_ptr<AuditEnd>> make_sqlite_audit_end(const config::Settings& settings,
+                                                        const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  return std::make_unique<SqliteAuditEnd>(std::move(options), context);
+}
+
+}  // namespace tidemark
