@@ -18,6 +18,7 @@ enum class FieldType {
   kEnum,      // one of `choices`
   kStringList,
   kStringMap,  // a TOML table of strings: rename = { a = "b" }
+  kQuantity,   // a number, or a duration in quotes: what it counts depends on another field; Settings::string
   kJson,       // Extended JSON in a string; checked to parse as JSON, the component reads it
 };
 
@@ -26,8 +27,8 @@ struct FieldSpec {
   FieldType type = FieldType::kString;
   std::string doc = {};  // one or more sentences for the reference
   bool required = false;
-  std::string default_text = {};  // as it would stand in TOML without quotes; empty = no value
-  std::vector<std::string> choices = {};
+  std::string default_text = {};          // as it would stand in TOML without quotes; empty = no value
+  std::vector<std::string> choices = {};  // kEnum; of each item of a kStringList where it isn't empty
   int64_t min = std::numeric_limits<int64_t>::min();  // integers, durations in ms, bytes
   int64_t max = std::numeric_limits<int64_t>::max();
   bool secret = false;       // never printed or logged
@@ -36,7 +37,8 @@ struct FieldSpec {
 
 // What one component type takes.
 struct ComponentSpec {
-  // "source", "sink", "position", "transform", "dead_letters"; "pipeline" for the frame itself
+  // "source", "sink", "position", "transform", "dead_letters"; "pipeline" for the frame itself; "guard_audit" for
+  // [[guard.audit]]
   std::string kind;
   std::string type;          // the value of `type`: "mongodb"
   std::string summary = {};  // one paragraph for the reference

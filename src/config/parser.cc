@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "config/guard_reader.h"
 #include "config/pipeline_spec.h"
 #include "config/table_reader.h"
 
@@ -41,11 +42,14 @@ class Parser {
         read_server(node, file);
       else if (key == "stats")
         read_stats(node, file);
-      else
+      else if (key != "guard")
         report_.error(place_of(key.source()), std::string(key.str()),
                       "unknown key \"" + std::string(key.str()) + "\"",
-                      suggest(key.str(), {"pipeline", "log", "server", "stats"}));
+                      suggest(key.str(), {"pipeline", "log", "server", "stats", "guard"}));
     }
+    // Last, wherever it stands: it speaks of the pipelines.
+    if (const toml::node* guard = root.get("guard"))
+      file.guard = GuardReader(report_, specs_, reader_, file).read(*guard);
     if (!root.contains("pipeline") && report_.errors() == 0)
       report_.error({}, {}, "the file has no pipeline", "begin one with [[pipeline]]");
   }

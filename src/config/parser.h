@@ -23,7 +23,7 @@ class SpecLookup {
  public:
   virtual ~SpecLookup() = default;
   // Null when there is no such type. `kind` is "source", "sink", "transform", "position", "dead_letters", "stats", or
-  // "server" with an empty type.
+  // one of "server", "guard", "guard_rule", "guard_webhook", "guard_audit" with an empty type.
   // The spec outlives everything that was parsed with it.
   virtual const ComponentSpec* find(std::string_view kind, std::string_view type) const = 0;
   // Every type of the kind, for suggestions.
@@ -58,12 +58,22 @@ struct PipelineConfig {
   std::string where;  // "orders.toml:3:1, pipeline"
 };
 
+// `[guard]` and the tables below it.
+struct GuardConfig {
+  Settings frame;
+  std::vector<Settings> rules;     // [[guard.rule]], in file order, like the rest
+  std::vector<Settings> webhooks;  // [[guard.webhook]]
+  std::vector<Settings>
+      audits;  // [[guard.audit]]: each of a pipeline of the file, a kind of each at most once
+};
+
 struct File {
   std::string path;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;            // empty = standard error
   std::optional<Settings> server;  // [server]
   std::vector<Component> stats;    // [[stats]]
+  std::optional<GuardConfig> guard;
   std::vector<PipelineConfig> pipelines;
 
   // Null when there is no such pipeline.
@@ -81,6 +91,9 @@ inline constexpr size_t kConfigBytesMax = 1 << 20;
 inline constexpr size_t kPipelinesMax = 256;
 inline constexpr size_t kTransformsMax = 64;
 inline constexpr size_t kStatsMax = 16;
+inline constexpr size_t kGuardRulesMax = 256;
+inline constexpr size_t kGuardWebhooksMax = 16;
+inline constexpr size_t kGuardAuditsMax = 2 * kPipelinesMax;
 
 // `path` is for messages only; `text` is the file's content.
 ParseResult parse(std::string path, std::string_view text, const SpecLookup& specs,

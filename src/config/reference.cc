@@ -41,6 +41,8 @@ std::string type_name(const FieldSpec& field) {
       return "list of strings";
     case FieldType::kStringMap:
       return "table of strings";
+    case FieldType::kQuantity:
+      return "number or duration";
     case FieldType::kJson:
       return "Extended JSON";
   }
@@ -48,7 +50,8 @@ std::string type_name(const FieldSpec& field) {
 }
 
 bool is_quoted(const FieldSpec& field) {
-  return field.type != FieldType::kInteger && field.type != FieldType::kBoolean;
+  return field.type != FieldType::kInteger && field.type != FieldType::kBoolean &&
+         field.type != FieldType::kQuantity;
 }
 
 std::string default_of(const FieldSpec& field) {
@@ -72,6 +75,8 @@ std::string header_of(const ComponentSpec& spec) {
   if (spec.kind == "log") return "[log]";
   if (spec.kind == "server") return "[server]";
   if (spec.kind == "stats") return "[[stats]]";
+  if (spec.kind == "guard") return "[guard]";
+  if (spec.kind.starts_with("guard_")) return "[[guard." + spec.kind.substr(6) + "]]";
   if (spec.kind == "transform") return "[[pipeline.transform]]";
   return "[pipeline." + spec.kind + "]";
 }

@@ -56,6 +56,7 @@ std::string render_value(const FieldSpec& field, const Settings& settings, Secre
   switch (field.type) {
     case FieldType::kString:
     case FieldType::kEnum:
+    case FieldType::kQuantity:
     case FieldType::kJson:
       return toml_string(hidden(field, settings.string(field.name), secrets));
     case FieldType::kInteger:

@@ -1,8 +1,9 @@
 #include "config/table_reader.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
-#include "base/check.h"
 #include "config/value.h"
 
 namespace tidemark::config {
@@ -21,6 +22,12 @@ bool holds_password(std::string_view text) {
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
   const size_t at = authority.rfind('@');
   return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+}
+
+std::string number_text(double number) {
+  char text[64];
+  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), number);
+  return error == std::errc() ? std::string(text, end) : std::string("nan");
 }
 
 std::vector<std::string> known_names(const ComponentSpec& spec, const std::vector<std::string>& reserved) {
@@ -121,6 +128,11 @@ Result<Settings::Value> TableReader::scalar(const toml::node& node, const FieldS
   if (const toml::table* table = node.as_table()) return from_file(*table, field);
   const bool takes_integers = field.type == FieldType::kInteger || field.type == FieldType::kBytes;
   if (node.is_integer() && takes_integers) return checked_number(field, node.as_integer()->get());
+  if (field.type == FieldType::kQuantity) {
+    // As it would stand in quotes, so that whoever reads it has one form.
+    if (node.is_integer()) return value_from_text(field, std::to_string(node.as_integer()->get()));
+    if (node.is_floating_point()) return value_from_text(field, number_text(node.as_floating_point()->get()));
+  }
   if (node.is_boolean() && field.type == FieldType::kBoolean)
     return Settings::Value(node.as_boolean()->get());
   std::string hint;
@@ -163,10 +175,14 @@ void TableReader::read_list(const toml::node& node, const FieldSpec& field, cons
   for (const toml::node& item : *array) {
     const auto text = item.is_string() ? interpolate(item.as_string()->get(), environment_)
                                        : wrong("takes strings, not " + describe_node(item));
-    if (text)
-      items.push_back(text->text);
-    else
+    if (!text) {
       report_.error(place_of(item), path, text.error().what, text.error().hint);
+      continue;
+    }
+    const auto& choices = field.choices;
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), text->text) == choices.end())
+      report_.error(place_of(item), path, "there is no \"" + text->text + "\"", suggest(text->text, choices));
+    items.push_back(text->text);
   }
   if (field.required && array->empty()) return report_.error(place_of(node), path, "is empty");
   settings.set(field.name, std::move(items), where(place_of(node), path));
@@ -197,13 +213,6 @@ void TableReader::read_map(const toml::node& node, const FieldSpec& field, const
       report_.error(place_of(*value), entry_path, text.error().what, text.error().hint);
   }
   settings.set(field.name, std::move(pairs), where(place_of(node), path));
-}
-
-void TableReader::set_default(const FieldSpec& field, Settings& settings) {
-  if (field.default_text.empty()) return;
-  auto value = value_from_text(field, field.default_text);
-  TIDEMARK_CHECK(value.has_value(), "the default of a field spec does not fit the spec");
-  settings.set(field.name, std::move(*value));
 }
 
 }  // namespace tidemark::config

@@ -46,7 +46,6 @@ class TableReader {
   Result<Settings::Value> from_string(const toml::node& node, const FieldSpec& field,
                                       const std::string& path);
   Result<Settings::Value> from_file(const toml::table& table, const FieldSpec& field);
-  void set_default(const FieldSpec& field, Settings& settings);
   std::string where(Place place, const std::string& path) const;
 
   Report& report_;

@@ -1,10 +1,13 @@
 #include "config/value.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <optional>
 
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "config/diagnostic.h"
 #include "config/units.h"
 
@@ -35,6 +38,16 @@ Result<Settings::Value> choice_from_text(const FieldSpec& field, std::string_vie
   const std::string near = nearest(text, field.choices);
   return wrong(shown(field, text) + " is not " + describe_type(field),
                near.empty() ? "" : "did you mean \"" + near + "\"?");
+}
+
+Result<Settings::Value> quantity_from_text(const FieldSpec& field, std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
+  if (!is_number && !parse_duration_ms(text))
+    return wrong(shown(field, text) + " is not " + describe_type(field));
+  if (is_number && number < 0) return wrong(shown(field, text) + " is below zero");
+  return Settings::Value(std::string(text));
 }
 
 Result<Settings::Value> json_from_text(const FieldSpec& field, std::string_view text) {
@@ -74,6 +87,8 @@ std::string describe_type(const FieldSpec& field) {
       return "a list of strings";
     case FieldType::kStringMap:
       return "a table of strings";
+    case FieldType::kQuantity:
+      return "a number, or a duration such as \"30s\"";
     case FieldType::kJson:
       return "Extended JSON in a string";
   }
@@ -110,6 +125,8 @@ Result<Settings::Value> value_from_text(const FieldSpec& field, std::string_view
       return wrong(shown(field, text) + " is not true or false");
     case FieldType::kEnum:
       return choice_from_text(field, text);
+    case FieldType::kQuantity:
+      return quantity_from_text(field, text);
     case FieldType::kJson:
       return json_from_text(field, text);
     case FieldType::kStringList:
@@ -117,6 +134,19 @@ Result<Settings::Value> value_from_text(const FieldSpec& field, std::string_view
       break;
   }
   return wrong("is not " + describe_type(field));
+}
+
+void set_default(const FieldSpec& field, Settings& settings) {
+  if (field.default_text.empty()) return;
+  auto value = value_from_text(field, field.default_text);
+  TIDEMARK_CHECK(value.has_value(), "the default of a field spec does not fit the spec");
+  settings.set(field.name, std::move(*value));
+}
+
+Settings default_settings(const ComponentSpec& spec) {
+  Settings settings;
+  for (const FieldSpec& field : spec.fields) set_default(field, settings);
+  return settings;
 }
 
 }  // namespace tidemark::config

@@ -22,6 +22,10 @@ Result<Settings::Value> value_from_text(const FieldSpec& field, std::string_view
 // Checks `value` against min and max; the rest of value_from_text's errors likewise.
 Result<Settings::Value> checked_number(const FieldSpec& field, int64_t value);
 
+// The field's default, where it has one; for a whole spec: a table in which nothing stands.
+void set_default(const FieldSpec& field, Settings& settings);
+Settings default_settings(const ComponentSpec& spec);
+
 // `value` as it reads in TOML without quotes: "8MiB", "true".
 std::string format_value(const FieldSpec& field, int64_t value);
 

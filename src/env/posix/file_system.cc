@@ -24,6 +24,7 @@ Error system_error(std::string_view doing, const std::string& path, int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // the limit of the process or of the file system
       result.react = React::kRetry;
       result.hint = "make room on the disk, or raise the quota";
       break;

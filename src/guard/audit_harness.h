@@ -1,0 +1,479 @@
+// A small world for tests of audits: a source with a change log and a cluster time, a relay that lags, a destination with the
+// guard of the real sinks, all in one thread. `on_step` runs before every answer that an audit gets, so that the world
+// moves while it is being audited. A seed decides everything.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "bson/json.h"
+#include "env/clock.h"
+#include "guard/audit.h"
+
+namespace tidemark::guard::audit_world {
+
+// Sleeping moves it.
+class SteppingClock final : public Clock {
+ public:
+  Mono now() const override { return now_; }
+  WallMs wall_ms() const override {
+    return 1'700'000'000'000 +
+           std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
+  }
+  bool sleep_until(Mono deadline, std::stop_token stop) override {
+    if (stop.stop_requested()) return false;
+    if (deadline > now_) {
+      slept += deadline - now_;
+      now_ = deadline;
+    }
+    if (on_sleep) on_sleep();
+    return !stop.stop_requested();
+  }
+  void advance(std::chrono::nanoseconds by) { now_ += by; }
+
+  std::chrono::nanoseconds slept{};
+  std::function<void()> on_sleep;
+
+ private:
+  Mono now_{std::chrono::hours(1)};
+};
+
+struct World {
+  struct Logged {
+    bson::Timestamp time;
+    std::string token;
+    Op op;
+    CollectionName collection;
+    std::string id;
+    bson::Document raw;
+    bson::Document after;
+  };
+  struct Held {
+    std::string doc;
+    std::string token;
+    std::optional<int64_t> time_ms;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  using Rows = std::map<std::string, Held>;
+
+  CollectionName orders{"shop", "orders"};
+  std::string bucket_field = "at";
+  SteppingClock clock;
+  std::function<void(std::string_view)> on_step = [](std::string_view) {};
+
+  bson::Timestamp time{1'700'000'000, 0};
+  std::map<CollectionName, std::map<std::string, bson::Document>> documents;
+  std::vector<Logged> log;
+
+  std::map<CollectionName, Rows> rows;
+  std::vector<size_t> applied = {0, 0};  // by lane: events of the log that it has passed
+  size_t stored = 0;                     // likewise: what the stored position says
+  std::string deployment = "rs0";
+  std::string fingerprint = "f";
+  bool position_is_lost = false;
+
+  // --- the source
+  void tick() { ++time.increment; }
+  std::string token_at(bson::Timestamp at, uint32_t part) const {
+    return fmt::format("82{:08X}{:08X}2B{:04X}6E04", at.seconds, at.increment, part);
+  }
+  static std::string mark_at(bson::Timestamp at) {
+    return fmt::format("82{:08X}{:08X}00", at.seconds, at.increment);
+  }
+
+  // One event. `with_last`: in the transaction of the one before, at its time.
+  void append(Op op, const CollectionName& collection, const std::string& id, const bson::Document& after,
+              bool with_last = false) {
+    if (!with_last) tick();
+    const uint32_t part =
+        with_last && !log.empty() && log.back().time == time
+            ? static_cast<uint32_t>(std::stoul(log.back().token.substr(20, 4), nullptr, 16)) + 1
+            : 0;
+    Logged entry{time, token_at(time, part), op, collection, id, {}, after};
+    bson::Builder token, ns, raw;
+    token.append("_data", entry.token);
+    ns.append("db", collection.database).append("coll", collection.collection);
+    raw.append("_id", token.view());
+    raw.append("operationType", op == Op::kDelete   ? "delete"
+                                : op == Op::kInsert ? "insert"
+                                : op == Op::kDrop   ? "drop"
+                                                    : "replace");
+    raw.append_timestamp("clusterTime", time.seconds, time.increment);
+    raw.append("ns", ns.view());
+    if (op != Op::kDrop) raw.append("documentKey", *bson::Document::from_json("{\"_id\":" + id + "}"));
+    if (after) raw.append("fullDocument", after);
+    entry.raw = raw.finish();
+    log.push_back(std::move(entry));
+  }
+  void put(const std::string& id_json, const std::string& rest, bool with_last = false) {
+    const auto document =
+        *bson::Document::from_json("{\"_id\":" + id_json + (rest.empty() ? "" : ",") + rest + "}");
+    std::string id;
+    bson::append_json_value(*document.view().find("_id"), bson::JsonMode::kCanonical, id);
+    const bool there = documents[orders].contains(id);
+    documents[orders][id] = document;
+    append(there ? Op::kReplace : Op::kInsert, orders, id, document, with_last);
+  }
+  void remove(const std::string& id, bool with_last = false) {
+    if (documents[orders].erase(id) > 0) append(Op::kDelete, orders, id, {}, with_last);
+  }
+  void drop() {
+    documents[orders].clear();
+    append(Op::kDrop, orders, "", {});
+  }
+
+  // --- the destination
+  static void guarded_put(Rows& rows, const std::string& id, std::string doc, std::optional<int64_t> time_ms,
+                          const std::string& token) {
+    const auto found = rows.find(id);
+    if (found == rows.end() || found->second.token < token) rows[id] = {std::move(doc), token, time_ms};
+  }
+  static void guarded_remove(Rows& rows, const std::string& id, const std::string& token) {
+    const auto found = rows.find(id);
+    if (found != rows.end() && found->second.token < token) rows.erase(found);
+  }
+
+  // --- the relay: two lanes by id, a barrier at a drop
+  static size_t lane_of(const std::string& id) { return std::hash<std::string>()(id) % 2; }
+  bool apply_next(size_t lane) {
+    if (applied[lane] >= log.size()) return false;
+    const Logged& event = log[applied[lane]];
+    if (event.op == Op::kDrop) {
+      if (applied[1 - lane] < applied[lane]) return false;  // waits for the other lane
+      std::erase_if(rows[event.collection], [&](const auto& row) { return row.second.token < event.token; });
+    } else if (lane_of(event.id) == lane && event.op == Op::kDelete) {
+      guarded_remove(rows[event.collection], event.id, event.token);
+    } else if (lane_of(event.id) == lane) {
+      guarded_put(rows[event.collection], event.id, bson::to_json(event.after),
+                  time_in(event.after, bucket_field), event.token);
+    }
+    ++applied[lane];
+    return true;
+  }
+  size_t durable() const { return std::min(applied[0], applied[1]); }
+  void save(size_t at) { stored = std::min(at, durable()); }
+  void crash() { applied = {stored, stored}; }
+  void drain() {
+    while (apply_next(0) || apply_next(1)) {
+    }
+    stored = durable();
+  }
+  Position position() const {
+    bson::Builder token;
+    if (stored == 0)
+      return Position(token.append("_data", mark_at({1'700'000'000, 0})).view(), {1'700'000'000, 0});
+    return Position(token.append("_data", log[stored - 1].token).view(), log[stored - 1].time);
+  }
+};
+
+class FakeAuditSource final : public AuditSource {
+ public:
+  explicit FakeAuditSource(World& world) : world_(world) {}
+  std::string describe() const override { return "fake shop.orders"; }
+  Status open(std::stop_token) override { return {}; }
+  Result<std::vector<CollectionName>> collections(std::stop_token) override {
+    std::vector<CollectionName> names;
+    for (const auto& [name, documents] : world_.documents) names.push_back(name);
+    return names;
+  }
+  Result<AuditPage> scan(const CollectionName& collection, const std::string& last_id, size_t limit,
+                         const Visit& visit, std::stop_token) override {
+    world_.on_step("source page");
+    if (fail_next > 0 && --fail_next == 0) return fail(React::kRetry, "the source hiccups");
+    const auto& documents = world_.documents[collection];
+    AuditPage page{last_id, false};
+    auto at = last_id.empty() ? documents.begin() : documents.upper_bound(last_id);
+    for (size_t n = 0; at != documents.end() && n < limit; ++at, ++n) {
+      TIDEMARK_TRY(visit(at->second));
+      page.last_id = at->first;
+      ++read;
+    }
+    page.done = at == documents.end();
+    return page;
+  }
+  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const std::string> ids,
+                                 const Visit& visit, std::stop_token) override {
+    for (const std::string& id : ids) {
+      world_.on_step("source lookup");
+      const auto found = world_.documents[collection].find(id);
+      if (found == world_.documents[collection].end()) continue;
+      const bson::Document document = found->second;
+      TIDEMARK_TRY(visit(document));
+    }
+    world_.on_step("source lookup");
+    return world_.time;
+  }
+  Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
+                                                            const AuditBuckets& buckets,
+                                                            std::stop_token) override {
+    world_.on_step("source counts");
+    ++counted;
+    std::map<std::optional<int64_t>, uint64_t> counts;
+    for (const auto& [id, document] : world_.documents[collection])
+      ++counts[bucket_of(time_in(document, buckets.field), buckets)];
+    return counts;
+  }
+  void close() override {}
+
+  uint64_t read = 0;
+  uint64_t counted = 0;
+  int fail_next = 0;  // the n-th page from now fails
+
+ private:
+  World& world_;
+};
+
+class FakeAuditEnd final : public AuditEnd {
+ public:
+  explicit FakeAuditEnd(World& world) : world_(world) {}
+  std::string describe() const override { return "fake rows"; }
+  Status open(std::stop_token) override { return {}; }
+  Status expected(const Event& event, AuditRow& row) override {
+    if (event.after.find("refused")) return fail(React::kReject, "the destination can't hold it");
+    row.id.clear();
+    row.doc.clear();
+    row.time_ms.reset();
+    bson::append_json_value(*event.key.find("_id"), bson::JsonMode::kCanonical, row.id);
+    bson::append_json(event.after, bson::JsonMode::kCanonical, row.doc);
+    return {};
+  }
+  Result<AuditPage> scan(const CollectionName& collection, const AuditBuckets&, const std::string& last_id,
+                         size_t limit, const Visit& visit, std::stop_token) override {
+    world_.on_step("end page");
+    const auto& rows = world_.rows[collection];
+    AuditPage page{last_id, false};
+    auto at = last_id.empty() ? rows.begin() : rows.upper_bound(last_id);
+    for (size_t n = 0; at != rows.end() && n < limit; ++at, ++n) {
+      TIDEMARK_TRY(visit({at->first, at->second.doc, at->second.time_ms}));
+      page.last_id = at->first;
+      ++read;
+    }
+    page.done = at == rows.end();
+    return page;
+  }
+  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+                std::stop_token) override {
+    for (const std::string& id : ids) {
+      world_.on_step("end lookup");
+      const auto found = world_.rows[collection].find(id);
+      if (found == world_.rows[collection].end()) continue;
+      const World::Held row = found->second;
+      TIDEMARK_TRY(visit({id, row.doc, row.time_ms}));
+    }
+    return {};
+  }
+  Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
+                                                            const AuditBuckets& buckets,
+                                                            std::stop_token) override {
+    world_.on_step("end counts");
+    std::map<std::optional<int64_t>, uint64_t> counts;
+    for (const auto& [id, row] : world_.rows[collection]) ++counts[bucket_of(row.time_ms, buckets)];
+    return counts;
+  }
+  Result<std::optional<AuditSums>> sums(const CollectionName& collection, const AuditBuckets& buckets,
+                                        std::stop_token) override {
+    if (!pushes_down) return std::nullopt;
+    world_.on_step("end sums");
+    AuditSums sums;
+    for (const auto& [id, row] : world_.rows[collection]) sums.add({id, row.doc, row.time_ms}, buckets);
+    return sums;
+  }
+  Result<bool> scan_leaves(const CollectionName& collection, const AuditBuckets&,
+                           std::span<const uint16_t> leaves, const Visit& visit, std::stop_token) override {
+    if (!pushes_down) return false;
+    world_.on_step("end leaves");
+    ++leaf_scans;
+    const std::set<size_t> wanted(leaves.begin(), leaves.end());
+    for (const auto& [id, row] : world_.rows[collection]) {
+      if (wanted.contains(leaf_of(id))) TIDEMARK_TRY(visit({id, row.doc, row.time_ms}));
+    }
+    return true;
+  }
+  void close() override {}
+
+  bool pushes_down = true;
+  uint64_t read = 0;
+  uint64_t leaf_scans = 0;
+
+ private:
+  World& world_;
+};
+
+// The pipeline's source once more: its log after a token.
+class FakeStream final : public Source {
+ public:
+  explicit FakeStream(World& world) : world_(world) {}
+  SourceIdentity identity() const override { return {"f", "fake"}; }
+  Result<Position> open(const Position& from, std::stop_token) override {
+    if (world_.position_is_lost) return fail(React::kPositionLost, "the oplog begins after the position");
+    token_ = token_data(from.token());
+    return from;
+  }
+  Result<SourceBatch> read(std::chrono::milliseconds, std::stop_token) override {
+    world_.on_step("stream");
+    SourceBatch batch;
+    batch.events = std::make_shared<EventBatch>();
+    bson::Timestamp reached = world_.time;
+    // Two at a time, so that a transaction is torn apart.
+    for (const World::Logged& entry : world_.log) {
+      if (entry.token <= token_) continue;
+      if (batch.events->events().size() == 2) break;
+      batch.events->events().push_back(*parse_change_event(batch.events->store(entry.raw.view())));
+      token_ = entry.token;
+      reached = entry.time;
+    }
+    if (batch.events->events().empty()) token_ = std::max(token_, World::mark_at(world_.time));
+    bson::Builder token;
+    batch.resume_after = Position(token.append("_data", token_).view(), reached);
+    return batch;
+  }
+  Result<Position> resolve(const StartPoint&, std::stop_token) override {
+    return fail(React::kFatal, "not here");
+  }
+  Result<SourceHealth> health(std::stop_token) override {
+    SourceHealth health;
+    health.latest = world_.time;
+    health.deployment = "rs0/1";
+    return health;
+  }
+  void on_ready(std::function<void()>) override {}
+  void close() override {}
+
+ private:
+  World& world_;
+  std::string token_;
+};
+
+// The pipeline's sink in its plain form: guarded rows.
+class FakeSink final : public Sink {
+ public:
+  FakeSink(World& world, std::set<std::string>& touched, std::set<std::string>& refuses)
+      : world_(world), touched_(touched), refuses_(refuses) {}
+  Status open(std::stop_token) override { return {}; }
+  WriteResult write(std::span<const Event> events, std::stop_token) override {
+    world_.on_step("sink");
+    for (size_t i = 0; i < events.size(); ++i) {
+      std::string id;
+      bson::append_json_value(*events[i].key.find("_id"), bson::JsonMode::kCanonical, id);
+      if (refuses_.contains(id)) return write_failed({React::kReject, "can't"}, 0, i);
+    }
+    for (const Event& event : events) {
+      std::string id;
+      bson::append_json_value(*event.key.find("_id"), bson::JsonMode::kCanonical, id);
+      touched_.insert(id);
+      World::Rows& rows = world_.rows[{std::string(event.ns.database), std::string(event.ns.collection)}];
+      if (event.op == Op::kDelete)
+        World::guarded_remove(rows, id, std::string(event.id));
+      else
+        World::guarded_put(rows, id, bson::to_json(event.after), time_in(event.after, world_.bucket_field),
+                           std::string(event.id));
+    }
+    return {};
+  }
+  void close() override {}
+
+ private:
+  World& world_;
+  std::set<std::string>& touched_;
+  std::set<std::string>& refuses_;
+};
+
+// The parts of an audit of a world. `touched` and `refuses` are the repairing sink's; all outlive them.
+inline AuditParts make_parts(World& world, std::set<std::string>& touched, std::set<std::string>& refuses) {
+  AuditParts parts;
+  parts.pipeline = "orders";
+  parts.source = std::make_unique<FakeAuditSource>(world);
+  parts.end = std::make_unique<FakeAuditEnd>(world);
+  parts.position = [&world](std::stop_token) -> Result<std::optional<StoredPosition>> {
+    world.on_step("position");
+    if (world.fingerprint.empty()) return std::nullopt;
+    StoredPosition stored;
+    stored.position = world.position();
+    stored.fingerprint = world.fingerprint;
+    stored.deployment = world.deployment;
+    return stored;
+  };
+  parts.make_source = [&world]() -> Result<std::unique_ptr<Source>> {
+    return std::make_unique<FakeStream>(world);
+  };
+  parts.make_sink = [&]() -> Result<std::unique_ptr<Sink>> {
+    return std::make_unique<FakeSink>(world, touched, refuses);
+  };
+  parts.clock = &world.clock;
+  return parts;
+}
+
+// An audit of a world, with handles on its fakes.
+struct Bench {
+  World& world;
+  FakeAuditSource* source = nullptr;
+  FakeAuditEnd* end = nullptr;
+  std::set<std::string> touched;  // by repairs
+  std::set<std::string> refuses;
+  std::unique_ptr<Audit> audit;
+
+  explicit Bench(World& w, AuditOptions options = {}, std::vector<std::unique_ptr<Transform>> transforms = {},
+                 FileSystem* files = nullptr)
+      : world(w) {
+    AuditParts parts = make_parts(world, touched, refuses);
+    source = static_cast<FakeAuditSource*>(parts.source.get());
+    end = static_cast<FakeAuditEnd*>(parts.end.get());
+    parts.transforms = std::move(transforms);
+    parts.files = files;
+    options.buckets.field = world.bucket_field;
+    if (options.page_documents_max == 1000) options.page_documents_max = 7;
+    audit = std::make_unique<Audit>(std::move(parts), std::move(options));
+  }
+
+  AuditReport run() {
+    auto report = audit->run({});
+    EXPECT_TRUE(report) << (report ? "" : report.error().describe());
+    return report ? *report : AuditReport();
+  }
+  Error error() {
+    auto report = audit->run({});
+    EXPECT_FALSE(report) << "the audit went through";
+    return report ? Error() : report.error();
+  }
+};
+
+inline std::vector<std::string> texts(const std::vector<AuditDifference>& differences) {
+  std::vector<std::string> list;
+  for (const AuditDifference& difference : differences)
+    list.push_back(std::string(to_string(difference.kind)) + " " + difference.id);
+  return list;
+}
+
+inline std::string int_id(int n) { return "{\"$numberInt\":\"" + std::to_string(n) + "\"}"; }
+
+// `count` documents, one a second from 2023-11-14T22:13:20Z on, all delivered.
+inline void fill_world(World& world, int count) {
+  for (int n = 0; n < count; ++n) {
+    world.put(int_id(n), "\"at\":{\"$date\":{\"$numberLong\":\"" +
+                             std::to_string(1'700'000'000'000 + n * 1000ll) +
+                             "\"}},\"n\":" + std::to_string(n));
+  }
+  world.drain();
+}
+
+// The three kinds of damage, on documents 3, 50 and one that never was.
+inline void damage(World& world) {
+  world.rows[world.orders].erase(int_id(3));
+  world.rows[world.orders][int_id(50)].doc = "twisted";
+  world.rows[world.orders]["{\"$oid\":\"000000000000000000000000\"}"] = {"{}", "82", std::nullopt};
+}
+
+inline const std::vector<std::string> kDamage = {"missing " + int_id(3), "different " + int_id(50),
+                                                 "extra {\"$oid\":\"000000000000000000000000\"}"};
+
+}  // namespace tidemark::guard::audit_world

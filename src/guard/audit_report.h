@@ -1,0 +1,110 @@
+// What an audit found, as plain values. Its text and its JSON are in guard/audit_text.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/audit.h"
+#include "guard/report.h"
+
+namespace tidemark::guard {
+
+enum class AuditKind {
+  kCount,     // how many documents each bucket holds
+  kChecksum,  // what they hold
+};
+std::string_view to_string(AuditKind kind);  // "count", "checksum"
+
+enum class DifferenceKind {
+  kMissing,    // at the source only
+  kExtra,      // at the destination only
+  kDifferent,  // at both, with other content
+};
+std::string_view to_string(DifferenceKind kind);  // "missing", "extra", "different"
+
+// A confirmed difference: the destination is wrong about this document, and the pipeline won't mend it by itself.
+struct AuditDifference {
+  CollectionName collection;
+  std::string id;  // canonical Extended JSON of `_id`
+  DifferenceKind kind = DifferenceKind::kMissing;
+
+  friend auto operator<=>(const AuditDifference&, const AuditDifference&) = default;
+};
+
+// A bucket with confirmed differences.
+struct BucketDelta {
+  CollectionName collection;
+  std::optional<int64_t> start_ms = {};  // empty: documents without a time
+  uint64_t source = 0;                   // documents when each end was read, not at one moment
+  uint64_t destination = 0;
+  uint64_t missing = 0;
+  uint64_t extra = 0;
+  uint64_t different = 0;
+};
+
+struct AuditReport {
+  std::string pipeline;
+  std::string source;  // AuditSource::describe
+  std::string destination;
+  AuditKind kind = AuditKind::kChecksum;
+  AuditBuckets bucketing;
+  int64_t started_at_ms = 0;
+  int64_t finished_at_ms = 0;
+  double seconds = 0;    // spent, without the time between an interruption and its resumption
+  bool resumed = false;  // part of it was done by an earlier process or an earlier try
+
+  uint64_t collections = 0;
+  uint64_t source_documents = 0;  // those that the pipeline's transforms keep
+  uint64_t destination_documents = 0;
+  uint64_t filtered = 0;  // at the source, and dropped by the transforms: expected nowhere
+  uint64_t rejected = 0;  // at the source, and refused by a transform or by the destination: expected nowhere
+  // Rows whose document exists and is dropped or refused now: the pipeline leaves such rows, so they are no difference.
+  uint64_t left_over = 0;
+
+  uint64_t missing = 0;  // confirmed, like the next two
+  uint64_t extra = 0;
+  uint64_t different = 0;
+  uint64_t unsettled = 0;  // differed each time, yet were changed again each time
+  // At most so many more may differ: there were more than one audit looks into. Some may be among the confirmed.
+  uint64_t unexamined = 0;
+
+  uint64_t buckets = 0;
+  uint64_t buckets_differing = 0;   // with confirmed differences
+  std::vector<BucketDelta> deltas;  // of the first kDeltasMax of them
+  // The confirmed ones, by collection and id, as many as the memory limit allows (see differences_complete). A count audit
+  // names none.
+  std::vector<AuditDifference> differences;
+  bool differences_complete = true;
+
+  uint64_t source_bytes = 0;  // of the documents read in the first pass
+  uint64_t destination_bytes = 0;
+  uint64_t memory_bytes_peak = 0;  // of the drill-down's own tables
+
+  bool clean() const { return missing == 0 && extra == 0 && different == 0; }
+};
+
+inline constexpr size_t kDeltasMax = 100;
+inline constexpr size_t kFirstIdsMax = 20;
+
+// "missing shop.orders {"$oid":"65f0..."}"
+std::string to_string(const AuditDifference& difference);
+
+// The figures of the last run; state, error, progress and ages are the caller's.
+void fill(const AuditReport& report, AuditView& view);
+
+struct RepairReport {
+  uint64_t asked = 0;     // differences given
+  uint64_t written = 0;   // rows written as the source has them
+  uint64_t removed = 0;   // rows removed
+  uint64_t healed = 0;    // right already when looked at again
+  uint64_t rejected = 0;  // the sink can't take the document
+  double seconds = 0;
+  std::vector<AuditDifference> still_wrong;  // after the last look; all of them
+
+  bool complete() const { return still_wrong.empty(); }
+};
+
+}  // namespace tidemark::guard
