@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "guard/report.h"
 #include "runtime/status.h"
 
 namespace tidemark::http {
@@ -34,6 +35,8 @@ class Backend {
 
   virtual std::vector<PipelineView> pipelines() const = 0;
   virtual StatsView stats() const = 0;
+  // What the guard has found; unconfigured where none runs.
+  virtual guard::GuardView guard() const { return {}; }
   // Entries after `seq`, oldest first, at most the newest 500.
   virtual std::vector<TimelineEntry> timeline(uint64_t after) const = 0;
   // False while the pipeline behind the inlet `path` can't store: a submission would only wait for its time-out.

@@ -37,6 +37,7 @@ class Exchange {
       message_.set("X-Tidemark-Request", "1");
       message_.body() = request.body;
     }
+    for (const auto& [name, value] : request.headers) message_.set(name, value);
     message_.prepare_payload();
     parser_.body_limit(request.body_bytes_max);
   }

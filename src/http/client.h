@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "http/url.h"
@@ -17,7 +19,8 @@ struct ClientRequest {
   std::string token;  // sent as a bearer token when it isn't empty
   std::string body;   // JSON when it isn't empty, with the header that changing requests need
   std::chrono::milliseconds timeout{2000};
-  uint64_t body_bytes_max = 16 << 20;
+  uint64_t body_bytes_max = 16 << 20;                             // of the answer
+  std::vector<std::pair<std::string, std::string>> headers = {};  // beside the usual ones
 };
 
 struct ClientAnswer {

@@ -27,7 +27,8 @@ void Hub::look() {
   }
   Text status;
   if (status_due)
-    status = std::make_shared<const std::string>(render_status_frame(clock_.wall_ms(), backend_.pipelines()));
+    status = std::make_shared<const std::string>(
+        render_status_frame(clock_.wall_ms(), backend_.pipelines(), backend_.guard()));
   const StatsView stats = backend_.stats();
   const auto entries = backend_.timeline(timeline_seen);
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <limits>
+#include <set>
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -93,6 +94,8 @@ void add_counters(Page& page) {
                [](View v) { return v.events_rejected; });
   page.counter("redeliveries_total", "Events put back before the source for another try.",
                [](View v) { return v.events_retried; });
+  page.counter("events_filtered_total", "Events that the transforms dropped.",
+               [](View v) { return v.events_filtered; });
   page.counter("saves_total", "Positions saved.", [](View v) { return v.saves; });
   page.counter("save_failures_total", "Saves of the position that failed.",
                [](View v) { return v.save_failures; });
@@ -182,7 +185,100 @@ void add_stats(Page& page, const StatsView& stats) {
             metric_of(MetricType::Gauge, static_cast<double>(*stats.queue_depth), {{"queue", stats.queue}}));
 }
 
+// An alert that fired and resolved stays as 0 for as long as it is shown, so that its end is seen too.
+void add_alerts(Page& page, const guard::GuardView& guard) {
+  std::map<std::array<std::string, 3>, bool> firing;
+  for (const guard::AlertView& alert : guard.alerts) {
+    if (!alert.process.empty()) continue;
+    const bool critical = alert.severity == guard::Severity::kCritical;
+    firing[{alert.name, alert.pipeline, critical ? "critical" : "warning"}] |= alert.firing;
+  }
+  MetricFamily& family = page.family("tidemark_alert_firing",
+                                     "1 while the alert fires, 0 once it has resolved.", MetricType::Gauge);
+  for (const auto& [key, fires] : firing)
+    family.metric.push_back(metric_of(MetricType::Gauge, fires ? 1 : 0,
+                                      {{"alert", key[0]}, {"pipeline", key[1]}, {"severity", key[2]}}));
+}
+
+// One metric for each audit of this process. A pipeline's second audit of one kind can't be told from the first by its
+// labels, and would make the whole page unreadable: the first one counts.
+std::vector<const guard::AuditView*> own_audits(const guard::GuardView& guard) {
+  std::set<std::pair<std::string, std::string>> seen;
+  std::vector<const guard::AuditView*> audits;
+  for (const guard::AuditView& audit : guard.audits) {
+    if (audit.process.empty() && seen.insert({audit.pipeline, audit.kind}).second) audits.push_back(&audit);
+  }
+  return audits;
+}
+
+void add_audits(Page& page, const guard::GuardView& guard) {
+  const auto audits = own_audits(guard);
+  using View = const guard::AuditView&;
+  using Figure = std::optional<double> (*)(View);
+  const auto gauge = [&](std::string name, std::string help, Figure figure) {
+    MetricFamily& family =
+        page.family("tidemark_audit_" + std::move(name), std::move(help), MetricType::Gauge);
+    for (const guard::AuditView* audit : audits) {
+      if (const auto value = figure(*audit))
+        family.metric.push_back(
+            metric_of(MetricType::Gauge, *value, {{"pipeline", audit->pipeline}, {"kind", audit->kind}}));
+    }
+  };
+  // Nothing is known of the documents before a run came to its end.
+  const auto found = [&]<auto kMember>(std::string name, std::string help) {
+    gauge(std::move(name), std::move(help), [](View audit) {
+      return audit.finished_at_ms > 0 ? std::optional(static_cast<double>(audit.*kMember)) : std::nullopt;
+    });
+  };
+  using Audit = guard::AuditView;
+  gauge("up", "1 while audits run to their end, 0 once the last one failed.",
+        [](View audit) { return std::optional(audit.error.empty() ? 1.0 : 0.0); });
+  gauge("age_seconds", "Since an audit last came to its end.", [](View audit) { return audit.age_s; });
+  gauge("interval_seconds", "How often an audit is due; 0: by hand.",
+        [](View audit) { return std::optional(audit.every_s); });
+  gauge("progress_ratio", "How far the audit under way is; 0: none is.",
+        [](View audit) { return std::optional(audit.state == "running" ? audit.progress : 0.0); });
+  found.template operator()<&Audit::duration_s>("duration_seconds", "How long the last audit took.");
+  found.template operator()<&Audit::source_documents>("source_documents", "Documents at the source.");
+  found.template operator()<&Audit::destination_documents>("destination_documents",
+                                                           "Documents at the destination.");
+  found.template operator()<&Audit::filtered_documents>(
+      "filtered_documents", "Documents at the source that the pipeline's transforms drop.");
+  found.template operator()<&Audit::missing>("missing_documents",
+                                             "Confirmed to be missing at the destination.");
+  found.template operator()<&Audit::extra>("extra_documents",
+                                           "Confirmed to be at the destination and not at the source.");
+  found.template operator()<&Audit::different>("different_documents",
+                                               "Confirmed to differ between the two ends.");
+  found.template operator()<&Audit::unsettled>(
+      "unsettled_documents", "Differed, and were changed again each time they were looked at.");
+  found.template operator()<&Audit::buckets>("buckets", "Time buckets compared.");
+  found.template operator()<&Audit::buckets_differing>("differing_buckets",
+                                                       "Time buckets that differed at first sight.");
+}
+
+void add_guard(Page& page, const guard::GuardView& guard) {
+  if (!guard.configured) return;
+  page.single("tidemark_guard_interval_seconds", "Between two rounds of looks.", MetricType::Gauge,
+              guard.interval_s);
+  if (guard.age_s)
+    page.single("tidemark_guard_look_age_seconds", "Since the guard's last round of looks.",
+                MetricType::Gauge, *guard.age_s);
+  MetricFamily& notices = page.family("tidemark_guard_notices_total",
+                                      "Notices of alerts to webhooks, by how it ended.", MetricType::Counter);
+  const auto add = [&](const char* result, uint64_t count) {
+    notices.metric.push_back(
+        metric_of(MetricType::Counter, static_cast<double>(count), {{"result", result}}));
+  };
+  add("sent", guard.notices_sent);
+  add("failed", guard.notices_failed);
+  add_alerts(page, guard);
+  add_audits(page, guard);
+}
+
 void add_server(Page& page, const Counters& counters) {
+  page.single("process_start_time_seconds", "When the process began to serve, since 1970.", MetricType::Gauge,
+              static_cast<double>(counters.started_ms.load()) / 1000);
   MetricFamily& requests = page.family("tidemark_http_requests_total",
                                        "Requests answered, by route and status.", MetricType::Counter);
   for (const auto& [key, count] : counters.requests_by_route())
@@ -210,7 +306,7 @@ void add_server(Page& page, const Counters& counters) {
 }  // namespace
 
 std::string render_metrics(const Identity& identity, const std::vector<PipelineView>& pipelines,
-                           const StatsView& stats, const Counters& counters) {
+                           const StatsView& stats, const guard::GuardView& guard, const Counters& counters) {
   Page page(pipelines);
   page.family("tidemark_build_info", "1; the version is in the label.", MetricType::Gauge)
       .metric.push_back(metric_of(MetricType::Gauge, 1, {{"version", identity.version}}));
@@ -219,6 +315,7 @@ std::string render_metrics(const Identity& identity, const std::vector<PipelineV
   add_states(page);
   add_latency(page);
   add_stats(page, stats);
+  add_guard(page, guard);
   add_server(page, counters);
   return page.text();
 }

@@ -11,6 +11,6 @@
 namespace tidemark::http {
 
 std::string render_metrics(const Identity& identity, const std::vector<PipelineView>& pipelines,
-                           const StatsView& stats, const Counters& counters);
+                           const StatsView& stats, const guard::GuardView& guard, const Counters& counters);
 
 }  // namespace tidemark::http

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "http/server_harness.h"
+#include "http/views.h"
 
 namespace tidemark::http::testing {
 namespace {
@@ -152,6 +153,7 @@ std::vector<Question> questions() {
       {"/api/pipelines", "get", "/api/pipelines"},
       {"/api/pipelines/{name}", "get", "/api/pipelines/process"},
       {"/api/pipelines/{name}", "get", "/api/pipelines/nobody", "", "", 404},
+      {"/api/guard", "get", "/api/guard"},
       {"/api/timeline", "get", "/api/timeline"},
       {"/api/timeline", "get", "/api/timeline?after=x", "", "", 400},
       {"/api/dlq", "get", "/api/dlq?limit=1"},
@@ -239,6 +241,12 @@ TEST(OpenApi, DescribesEveryFrame) {
     expect_fits(body, schemas.at(type));
     missing.erase(type);
   }
+}
+
+TEST(OpenApi, DescribesWhatAWebhookPosts) {
+  ASSERT_TRUE(document()["webhooks"]["alert"]["post"].contains("requestBody"));
+  for (const guard::AlertView& alert : full_guard().alerts)
+    expect_fits(json::parse(render_notice(alert)), "Notice");
 }
 
 TEST(OpenApi, TheValidatorSeesWhatIsWrong) {

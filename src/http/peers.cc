@@ -14,6 +14,14 @@ namespace {
 constexpr std::chrono::milliseconds kInterval{1000};
 constexpr std::chrono::milliseconds kPollTimeout{2000};
 constexpr std::chrono::milliseconds kLettersTimeout{15'000};
+constexpr size_t kAlertsMax = 100;
+
+// What the peer shows of its own peers is theirs to show; the rest is the peer's.
+template <class Views>
+void claim(Views& views, const std::string& url) {
+  std::erase_if(views, [](const auto& view) { return !view.process.empty(); });
+  for (auto& view : views) view.process = url;
+}
 
 std::string percent_encoded(std::string_view text) {
   std::string out;
@@ -85,10 +93,11 @@ void PeeredBackend::ask_once(Peer& peer, const std::stop_token& stop) {
   }
   peer.error = std::move(error);
   if (!parsed) return;
-  // What the peer shows of its own peers is theirs to show.
-  std::erase_if(parsed->pipelines, [](const PipelineView& view) { return !view.process.empty(); });
-  for (PipelineView& view : parsed->pipelines) view.process = peer.url.text;
+  claim(parsed->pipelines, peer.url.text);
+  claim(parsed->guard.alerts, peer.url.text);
+  claim(parsed->guard.audits, peer.url.text);
   peer.known = std::move(parsed->pipelines);
+  peer.guard = std::move(parsed->guard);
   peer.answered_at = clock_.now();
 }
 
@@ -113,6 +122,40 @@ std::vector<PipelineView> PeeredBackend::pipelines() const {
   std::vector<PipelineView> views = own_.pipelines();
   for (const auto& peer : peers_) add_views(*peer, views);
   return views;
+}
+
+// A peer that doesn't answer keeps what its guard found last; the ages go on.
+void PeeredBackend::add_guard(const Peer& peer, guard::GuardView& all) const {
+  MutexLock lock(peer.mutex);
+  if (!peer.guard.configured) return;
+  const double since_s = std::chrono::duration<double>(clock_.now() - peer.answered_at).count();
+  // One figure stands for all guards: that of the one that looked longest ago.
+  if (!all.configured) {
+    all.age_s = 0;
+    all.interval_s = 0;
+  }
+  all.configured = true;
+  all.interval_s = std::max(all.interval_s, peer.guard.interval_s);
+  all.age_s = all.age_s && peer.guard.age_s ? std::optional(std::max(*all.age_s, *peer.guard.age_s + since_s))
+                                            : std::nullopt;
+  all.alerts.insert(all.alerts.end(), peer.guard.alerts.begin(), peer.guard.alerts.end());
+  for (guard::AuditView audit : peer.guard.audits) {
+    if (audit.age_s) *audit.age_s += since_s;
+    all.audits.push_back(std::move(audit));
+  }
+  all.notices_sent += peer.guard.notices_sent;
+  all.notices_failed += peer.guard.notices_failed;
+}
+
+guard::GuardView PeeredBackend::guard() const {
+  guard::GuardView all = own_.guard();
+  for (const auto& peer : peers_) add_guard(*peer, all);
+  std::stable_sort(all.alerts.begin(), all.alerts.end(), [](const auto& a, const auto& b) {
+    if (a.firing != b.firing) return a.firing;
+    return a.fired_at_ms > b.fired_at_ms;
+  });
+  if (all.alerts.size() > kAlertsMax) all.alerts.resize(kAlertsMax);
+  return all;
 }
 
 const PeeredBackend::Peer* PeeredBackend::owner_of(const std::string& pipeline) const {

@@ -1,5 +1,6 @@
 // Several processes on one page: a Backend that shows the pipelines of other Tidemark servers among those of the one it
-// stands before, and passes on what is asked about their dead letters. Stats, feeds and doors stay the own ones.
+// stands before, and what their guards found, and passes on what is asked about their dead letters. Stats, feeds and
+// doors stay the own ones.
 //
 // Owned by the command that runs the server, for as long as the server lives. One thread for each peer asks it once a
 // second; the calls come from any thread.
@@ -25,6 +26,7 @@ class PeeredBackend final : public Backend {
 
   std::vector<PipelineView> pipelines() const override;
   StatsView stats() const override { return own_.stats(); }
+  guard::GuardView guard() const override;
   std::vector<TimelineEntry> timeline(uint64_t after) const override { return own_.timeline(after); }
   bool accepts(const std::string& path) const override { return own_.accepts(path); }
   Result<std::vector<LetterView>> letters(const std::string& pipeline, const std::string& after,
@@ -40,6 +42,7 @@ class PeeredBackend final : public Backend {
     const Url url;
     mutable Mutex mutex;
     std::vector<PipelineView> known GUARDED_BY(mutex);  // as of answered_at
+    guard::GuardView guard GUARDED_BY(mutex);           // as of answered_at
     Mono answered_at GUARDED_BY(mutex){};
     std::string error GUARDED_BY(mutex);  // empty = the last question was answered
   };
@@ -47,6 +50,7 @@ class PeeredBackend final : public Backend {
   void follow(Peer& peer, const std::stop_token& stop);
   void ask_once(Peer& peer, const std::stop_token& stop);
   void add_views(const Peer& peer, std::vector<PipelineView>& views) const;
+  void add_guard(const Peer& peer, guard::GuardView& all) const;
   // Null when the pipeline is no peer's, or also one of ours.
   const Peer* owner_of(const std::string& pipeline) const;
   Status command(const Peer& peer, const std::string& target, const std::string& pipeline,

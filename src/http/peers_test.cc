@@ -62,6 +62,33 @@ TEST(Peers, WhatAPeerShowedStaysWhenItIsGoneAndSaysSo) {
   EXPECT_EQ(json::parse(answer.body)["letters"].size(), 1u);
 }
 
+TEST(Peers, WhatTheirGuardsFoundIsShownWithTheOwnFindings) {
+  Fixture far;
+  guard::GuardView there = full_guard();
+  there.alerts[1].process = "http://somebody:1";  // a peer of the peer's: theirs to show
+  far.backend.with([&] { far.backend.guard_view = there; });
+  FakeBackend own;
+  PeeredBackend alone(own, {url_of(far)}, "", far.clock);
+  ASSERT_TRUE(far.eventually([&] { return alone.guard().configured; }));
+  own.guard_view = full_guard();
+  own.guard_view.age_s = 0.5;
+  own.guard_view.alerts.front().fired_at_ms += 1;
+  const guard::GuardView all = alone.guard();
+  ASSERT_EQ(all.alerts.size(), 3u);
+  EXPECT_EQ(all.alerts[0].process, "");
+  EXPECT_EQ(all.alerts[1].process, far.server->url());
+  EXPECT_TRUE(all.alerts[1].firing);
+  EXPECT_FALSE(all.alerts[2].firing);
+  EXPECT_EQ(all.audits.size(), 4u);
+  EXPECT_EQ(all.audits[2].process, far.server->url());
+  EXPECT_EQ(all.notices_sent, 10u);
+  EXPECT_GE(*all.age_s, 4.5);
+
+  far.server.reset();
+  ASSERT_TRUE(far.eventually([&] { return *alone.guard().age_s > 5.5; }));
+  EXPECT_EQ(alone.guard().alerts.size(), 3u);
+}
+
 TEST(Peers, CommandsGoWhereThePipelineIs) {
   ServerOptions options;
   options.token = "t0ken-of-the-peer";

@@ -72,6 +72,7 @@ const std::vector<Router::Route>& Router::routes() {
       {"GET", "/metrics", kMetrics, false, false, &Router::metrics},
       {"GET", "/openapi.json", kToken, false, false, &Router::openapi},
       {"GET", "/api/pipelines", kToken, false, false, &Router::overview},
+      {"GET", "/api/guard", kToken, false, false, &Router::guard},
       {"GET", "/api/timeline", kToken, false, false, &Router::timeline},
       {"GET", "/api/dlq", kToken, true, false, &Router::letters},
       {"POST", "/api/dlq/retry", kToken, true, true, &Router::retry_letter},

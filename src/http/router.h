@@ -67,6 +67,7 @@ class Router {
   Response readiness(const Request& request) const;
   Response metrics(const Request& request) const;
   Response overview(const Request& request) const;
+  Response guard(const Request& request) const;
   Response timeline(const Request& request) const;
   Response openapi(const Request& request) const;
   Response letters(const Request& request) const;

@@ -63,15 +63,19 @@ Response Router::readiness(const Request&) const {
 Response Router::metrics(const Request&) const {
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = render_metrics(identity(), backend_.pipelines(), backend_.stats(), counters_);
+  response.body =
+      render_metrics(identity(), backend_.pipelines(), backend_.stats(), backend_.guard(), counters_);
   return response;
 }
 
 Response Router::openapi(const Request&) const { return json_response(std::string(openapi_document())); }
 
 Response Router::overview(const Request&) const {
-  return json_response(render_overview(identity(), clock_.wall_ms(), backend_.pipelines(), backend_.stats()));
+  return json_response(render_overview(identity(), clock_.wall_ms(), backend_.pipelines(), backend_.stats(),
+                                       backend_.guard()));
 }
+
+Response Router::guard(const Request&) const { return json_response(render_guard(backend_.guard())); }
 
 Response Router::timeline(const Request& request) const {
   const auto fields = parse_query(request.query);

@@ -222,6 +222,7 @@ Result<std::unique_ptr<Server>> Server::listen(ServerOptions options, Backend& b
   std::string instance = make_instance(options, clock);
   auto core = std::make_shared<Core>(std::move(options), backend, std::move(inlets), std::move(feeds), clock,
                                      std::move(instance));
+  core->counters.started_ms = clock.wall_ms();
   auto server = std::make_unique<AsioServer>(std::move(core));
   TIDEMARK_TRY(server->open());
   server->start();

@@ -34,6 +34,9 @@ class FakeBackend final : public Backend {
   StatsView stats() const override {
     return with([&] { return stats_view; });
   }
+  guard::GuardView guard() const override {
+    return with([&] { return guard_view; });
+  }
   std::vector<TimelineEntry> timeline(uint64_t after) const override {
     return with([&] {
       std::vector<TimelineEntry> later;
@@ -78,6 +81,7 @@ class FakeBackend final : public Backend {
 
   std::vector<PipelineView> views;
   StatsView stats_view;
+  guard::GuardView guard_view;
   std::vector<TimelineEntry> entries;
   std::map<std::string, std::vector<LetterView>> letters_by_pipeline;
   std::vector<FaultButton> buttons;
@@ -98,6 +102,64 @@ class FakeBackend final : public Backend {
   mutable Mutex mutex_;
 };
 
+// A guard with something in every field.
+inline guard::GuardView full_guard() {
+  guard::GuardView view;
+  view.configured = true;
+  view.interval_s = 10;
+  view.age_s = 4.5;
+  view.notices_sent = 5;
+  view.notices_failed = 1;
+  guard::AlertView lag;
+  lag.name = "lag";
+  lag.pipeline = "process";
+  lag.severity = guard::Severity::kCritical;
+  lag.text = "process is 75 s behind its source, more than 60 s";
+  lag.hint = "look at the sink";
+  lag.figure = 75;
+  lag.limit = 60;
+  lag.unit = "seconds";
+  lag.fired_at_ms = 1'700'000'000'000;
+  lag.seq = 2;
+  guard::AlertView letters;
+  letters.name = "dead_letters";
+  letters.pipeline = "process";
+  letters.firing = false;
+  letters.text = "process gained 3 dead letters, more than 0";
+  letters.figure = 3;
+  letters.unit = "letters";
+  letters.fired_at_ms = 1'600'000'000'000;
+  letters.resolved_at_ms = 1'600'000'060'000;
+  letters.seq = 1;
+  view.alerts = {lag, letters};
+  guard::AuditView audit;
+  audit.pipeline = "process";
+  audit.kind = "checksum";
+  audit.state = "running";
+  audit.progress = 0.25;
+  audit.every_s = 600;
+  audit.age_s = 120;
+  audit.duration_s = 8.5;
+  audit.finished_at_ms = 1'700'000'000'000;
+  audit.source_documents = 1000;
+  audit.destination_documents = 998;
+  audit.filtered_documents = 1;
+  audit.missing = 2;
+  audit.extra = 1;
+  audit.different = 3;
+  audit.unsettled = 4;
+  audit.buckets = 24;
+  audit.buckets_differing = 2;
+  audit.first_ids = {R"(missing shop.orders {"$oid":"65f0c0ffee65f0c0ffee65f0"})"};
+  guard::AuditView fresh;
+  fresh.pipeline = "observe";
+  fresh.kind = "count";
+  fresh.state = "stopped";
+  fresh.error = "the position is lost";
+  view.audits = {audit, fresh};
+  return view;
+}
+
 // A backend with something in every field.
 inline void fill(FakeBackend& backend) {
   PipelineView view;
@@ -107,6 +169,7 @@ inline void fill(FakeBackend& backend) {
   view.sink_type = "mongodb";
   view.state = "streaming";
   view.events_delivered = 7;
+  view.events_filtered = 4;
   view.write_latency.counts[2] = 7;
   view.write_latency.sum_s = 0.01;
   view.rate_by_s = {1, 2.5};
@@ -127,6 +190,7 @@ inline void fill(FakeBackend& backend) {
   backend.stats_view.by_severity = {{"major", 2}, {"minor", 10}};
   backend.stats_view.queue = "events";
   backend.stats_view.queue_depth = 0;
+  backend.guard_view = full_guard();
   backend.entries = {{.seq = 1, .at_ms = 5, .pipeline = "process", .kind = "started", .text = "started"}};
   backend.letters_by_pipeline["process"] = {{.pipeline = "process",
                                              .id = "a",

@@ -26,6 +26,19 @@ TEST(Url, TakesAServerAndNothingBehindIt) {
     EXPECT_FALSE(parse_url(bad)) << bad;
 }
 
+TEST(Url, AnEndpointHasAPathAndKeepsItOutOfTheServersName) {
+  const auto hook = parse_endpoint("http://[::1]:81/a/b?c=1");
+  ASSERT_TRUE(hook);
+  EXPECT_EQ(hook->server.authority(), "[::1]:81");
+  EXPECT_EQ(hook->server.text, "http://[::1]:81");
+  EXPECT_EQ(hook->target, "/a/b?c=1");
+  EXPECT_EQ(parse_endpoint("https://h")->target, "/");
+  EXPECT_EQ(parse_endpoint("https://h?x")->target, "/?x");
+  for (const char* bad : {"", "h/x", "ftp://h/x", "http://", "http:///x", "http://h/ x", "http://u:p@h/x",
+                          "http://h/#x", "http://h/\r\nX: y", "http://h:0/x"})
+    EXPECT_FALSE(parse_endpoint(bad)) << bad;
+}
+
 TEST(Request, DecodesAQueryAndRefusesABrokenOne) {
   const auto fields = parse_query("pipeline=p&after=a%2Fb+c&&limit=");
   ASSERT_TRUE(fields);
@@ -277,9 +290,23 @@ TEST(Views, BytesThatAreNoTextDoNotBreakTheJson) {
 TEST(Views, APipelineSurvivesTheWayToAPeer) {
   testing::FakeBackend backend;
   testing::fill(backend);
-  const auto back = parse_overview(render_overview({}, 1, backend.views, backend.stats_view));
+  const auto back = parse_overview(render_overview({}, 1, backend.views, backend.stats_view, {}));
   ASSERT_TRUE(back);
   EXPECT_EQ(render_pipelines(back->pipelines), render_pipelines(backend.views));
+}
+
+TEST(Views, WhatTheGuardFoundSurvivesTheWayToAPeer) {
+  const guard::GuardView view = testing::full_guard();
+  const auto back = parse_overview(render_overview({}, 1, {}, {}, view));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(render_guard(back->guard), render_guard(view));
+}
+
+TEST(Views, AFigureThatIsNoNumberIsNull) {
+  guard::GuardView view;
+  view.alerts.emplace_back().figure = std::numeric_limits<double>::infinity();
+  const auto json = nlohmann::json::parse(render_guard(view));
+  EXPECT_TRUE(json["alerts"][0]["figure"].is_null());
 }
 
 TEST(Views, WhatIsNoResumeIsNotTaken) {
@@ -300,6 +327,12 @@ TEST(Views, APeersNonsenseIsNoAnswer) {
   ASSERT_TRUE(odd);
   ASSERT_EQ(odd->pipelines.size(), 1u);
   EXPECT_FALSE(odd->pipelines[0].lag_s);
+  EXPECT_FALSE(odd->guard.configured);
+  const auto strange = parse_overview(
+      R"({"pipelines":[],"guard":{"configured":true,"alerts":[1,{"name":"lag","figure":"x"}],"audits":{}}})");
+  ASSERT_TRUE(strange);
+  EXPECT_TRUE(strange->guard.configured);
+  ASSERT_EQ(strange->guard.alerts.size(), 1u);
 }
 
 }  // namespace

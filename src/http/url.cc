@@ -75,4 +75,20 @@ std::optional<Url> parse_url(std::string_view text) {
   return url;
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text) {
+  constexpr size_t kTextMax = 4096;
+  const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '#'; };
+  if (text.size() > kTextMax || !std::all_of(text.begin(), text.end(), plain)) return std::nullopt;
+  const size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return std::nullopt;
+  const size_t end = text.find_first_of("/?", scheme + 3);
+  auto server = parse_url(text.substr(0, end));
+  if (!server) return std::nullopt;
+  Endpoint endpoint{.server = std::move(*server), .target = "/"};
+  if (end == std::string_view::npos) return endpoint;
+  endpoint.target = text[end] == '/' ? "" : "/";
+  endpoint.target += text.substr(end);
+  return endpoint;
+}
+
 }  // namespace tidemark::http

@@ -42,6 +42,7 @@ ordered_json to_json(const PipelineView& view) {
   json["events_delivered"] = view.events_delivered;
   json["events_rejected"] = view.events_rejected;
   json["events_retried"] = view.events_retried;
+  json["events_filtered"] = view.events_filtered;
   json["bytes_delivered"] = view.bytes_delivered;
   json["batches"] = view.batches;
   json["source_retries"] = view.source_retries;
@@ -99,6 +100,68 @@ ordered_json to_json(const TimelineEntry& entry) {
           {"kind", entry.kind}, {"text", entry.text},   {"replayed", entry.replayed}};
 }
 
+std::string_view word_of(guard::Severity severity) {
+  return severity == guard::Severity::kCritical ? "critical" : "warning";
+}
+
+// A figure that is no number is null.
+ordered_json finite(double value) {
+  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
+}
+
+ordered_json to_json(const guard::AlertView& alert) {
+  return {{"name", alert.name},
+          {"pipeline", alert.pipeline},
+          {"process", alert.process},
+          {"severity", word_of(alert.severity)},
+          {"firing", alert.firing},
+          {"text", alert.text},
+          {"hint", alert.hint},
+          {"figure", finite(alert.figure)},
+          {"limit", finite(alert.limit)},
+          {"unit", alert.unit},
+          {"fired_at_ms", alert.fired_at_ms},
+          {"resolved_at_ms", alert.resolved_at_ms},
+          {"seq", alert.seq}};
+}
+
+ordered_json to_json(const guard::AuditView& audit) {
+  return {{"pipeline", audit.pipeline},
+          {"process", audit.process},
+          {"kind", audit.kind},
+          {"state", audit.state},
+          {"error", audit.error},
+          {"progress", audit.progress},
+          {"every_s", audit.every_s},
+          {"age_s", maybe(audit.age_s)},
+          {"duration_s", audit.duration_s},
+          {"finished_at_ms", audit.finished_at_ms},
+          {"source_documents", audit.source_documents},
+          {"destination_documents", audit.destination_documents},
+          {"filtered_documents", audit.filtered_documents},
+          {"missing", audit.missing},
+          {"extra", audit.extra},
+          {"different", audit.different},
+          {"unsettled", audit.unsettled},
+          {"buckets", audit.buckets},
+          {"buckets_differing", audit.buckets_differing},
+          {"first_ids", audit.first_ids}};
+}
+
+ordered_json to_json(const guard::GuardView& view) {
+  ordered_json json;
+  json["configured"] = view.configured;
+  json["interval_s"] = view.interval_s;
+  json["age_s"] = maybe(view.age_s);
+  json["alerts"] = ordered_json::array();
+  for (const guard::AlertView& alert : view.alerts) json["alerts"].push_back(to_json(alert));
+  json["audits"] = ordered_json::array();
+  for (const guard::AuditView& audit : view.audits) json["audits"].push_back(to_json(audit));
+  json["notices_sent"] = view.notices_sent;
+  json["notices_failed"] = view.notices_failed;
+  return json;
+}
+
 std::string quoted(std::string_view text) { return dump(ordered_json(text)); }
 
 }  // namespace
@@ -107,8 +170,11 @@ std::string render_pipeline(const PipelineView& view) { return dump(to_json(view
 
 std::string render_pipelines(const std::vector<PipelineView>& views) { return dump(to_json(views)); }
 
+std::string render_guard(const guard::GuardView& view) { return dump(to_json(view)); }
+
 std::string render_overview(const Identity& identity, int64_t now_ms,
-                            const std::vector<PipelineView>& pipelines, const StatsView& stats) {
+                            const std::vector<PipelineView>& pipelines, const StatsView& stats,
+                            const guard::GuardView& guard) {
   ordered_json json;
   json["now_ms"] = now_ms;
   json["version"] = identity.version;
@@ -117,6 +183,7 @@ std::string render_overview(const Identity& identity, int64_t now_ms,
   json["pipelines"] = to_json(pipelines);
   json["stats"] = ordered_json::object();
   add_stats(json["stats"], stats);
+  json["guard"] = to_json(guard);
   return dump(json);
 }
 
@@ -162,6 +229,14 @@ std::string render_readiness(const std::vector<PipelineView>& pipelines, bool re
   return dump(json);
 }
 
+std::string render_notice(const guard::AlertView& alert) {
+  ordered_json json;
+  json["version"] = 1;
+  json["event"] = alert.firing ? "fired" : "resolved";
+  json["alert"] = to_json(alert);
+  return dump(json);
+}
+
 std::string render_hello(const Identity& identity, int64_t now_ms, double stats_interval_s,
                          const std::vector<FeedRange>& feeds) {
   ordered_json json;
@@ -178,11 +253,13 @@ std::string render_hello(const Identity& identity, int64_t now_ms, double stats_
   return dump(json);
 }
 
-std::string render_status_frame(int64_t now_ms, const std::vector<PipelineView>& pipelines) {
+std::string render_status_frame(int64_t now_ms, const std::vector<PipelineView>& pipelines,
+                                const guard::GuardView& guard) {
   ordered_json json;
   json["type"] = "status";
   json["now_ms"] = now_ms;
   json["pipelines"] = to_json(pipelines);
+  json["guard"] = to_json(guard);
   return dump(json);
 }
 

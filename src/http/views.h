@@ -23,13 +23,18 @@ struct Identity {
 
 std::string render_pipeline(const PipelineView& view);
 std::string render_pipelines(const std::vector<PipelineView>& views);  // an array
+std::string render_guard(const guard::GuardView& view);
 std::string render_overview(const Identity& identity, int64_t now_ms,
-                            const std::vector<PipelineView>& pipelines, const StatsView& stats);
+                            const std::vector<PipelineView>& pipelines, const StatsView& stats,
+                            const guard::GuardView& guard);
 std::string render_timeline_entry(const TimelineEntry& entry);
 std::string render_timeline(const std::vector<TimelineEntry>& entries);  // {"entries": [...]}
 std::string render_letters(const std::vector<LetterView>& letters, const std::optional<std::string>& next);
 std::string render_faults(const std::vector<FaultButton>& faults);
 std::string render_readiness(const std::vector<PipelineView>& pipelines, bool ready);
+
+// What a webhook posts: {"version": 1, "event": "fired" or "resolved", "alert": {...}}.
+std::string render_notice(const guard::AlertView& alert);
 
 // --- WebSocket frames
 struct FeedRange {
@@ -39,7 +44,8 @@ struct FeedRange {
 };
 std::string render_hello(const Identity& identity, int64_t now_ms, double stats_interval_s,
                          const std::vector<FeedRange>& feeds);
-std::string render_status_frame(int64_t now_ms, const std::vector<PipelineView>& pipelines);
+std::string render_status_frame(int64_t now_ms, const std::vector<PipelineView>& pipelines,
+                                const guard::GuardView& guard);
 std::string render_stats_frame(const StatsView& stats);
 // `entries` are JSON already.
 std::string render_timeline_frame(const std::vector<std::shared_ptr<const std::string>>& entries);
@@ -59,6 +65,7 @@ std::optional<Resume> parse_resume(std::string_view text);
 // --- what a peer said, read back
 struct PeerAnswer {
   std::vector<PipelineView> pipelines;
+  guard::GuardView guard;  // unconfigured when the answer has none
 };
 std::optional<PeerAnswer> parse_overview(std::string_view text);
 std::optional<std::vector<LetterView>> parse_letters(std::string_view text);

@@ -1,6 +1,7 @@
 // Reading what others say: a peer's answers, and the bodies of requests. Nothing here trusts a type or a size.
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,9 @@ using nlohmann::ordered_json;
 
 constexpr size_t kPeerPipelinesMax = 256;
 constexpr size_t kRatesMax = 60;
+constexpr size_t kAlertsMax = 100;
+constexpr size_t kPeerAuditsMax = 64;
+constexpr size_t kFirstIdsMax = 20;
 
 // Fields of an object, each with the type's empty value where it is absent or of another type.
 class Reader {
@@ -78,6 +82,7 @@ void read_figures(const Reader& read, PipelineView& view) {
   view.events_delivered = read.count("events_delivered");
   view.events_rejected = read.count("events_rejected");
   view.events_retried = read.count("events_retried");
+  view.events_filtered = read.count("events_filtered");
   view.bytes_delivered = read.count("bytes_delivered");
   view.batches = read.count("batches");
   view.source_retries = read.count("source_retries");
@@ -123,6 +128,80 @@ PipelineView pipeline_of(const ordered_json& json) {
   return view;
 }
 
+guard::AlertView alert_of(const Reader& read) {
+  guard::AlertView alert;
+  alert.name = read.text("name");
+  alert.pipeline = read.text("pipeline");
+  alert.process = read.text("process");
+  alert.severity =
+      read.text("severity") == "critical" ? guard::Severity::kCritical : guard::Severity::kWarning;
+  alert.firing = read.flag("firing");
+  alert.text = read.text("text");
+  alert.hint = read.text("hint");
+  alert.figure = read.number("figure").value_or(std::numeric_limits<double>::quiet_NaN());
+  alert.limit = read.number("limit").value_or(std::numeric_limits<double>::quiet_NaN());
+  alert.unit = read.text("unit");
+  alert.fired_at_ms = read.integer("fired_at_ms");
+  alert.resolved_at_ms = read.integer("resolved_at_ms");
+  alert.seq = read.count("seq");
+  return alert;
+}
+
+guard::AuditView audit_of(const Reader& read) {
+  guard::AuditView audit;
+  audit.pipeline = read.text("pipeline");
+  audit.process = read.text("process");
+  audit.kind = read.text("kind");
+  audit.state = read.text("state");
+  audit.error = read.text("error");
+  audit.progress = read.number("progress").value_or(0);
+  audit.every_s = read.number("every_s").value_or(0);
+  audit.age_s = read.number("age_s");
+  audit.duration_s = read.number("duration_s").value_or(0);
+  audit.finished_at_ms = read.integer("finished_at_ms");
+  audit.source_documents = read.count("source_documents");
+  audit.destination_documents = read.count("destination_documents");
+  audit.filtered_documents = read.count("filtered_documents");
+  audit.missing = read.count("missing");
+  audit.extra = read.count("extra");
+  audit.different = read.count("different");
+  audit.unsettled = read.count("unsettled");
+  audit.buckets = read.count("buckets");
+  audit.buckets_differing = read.count("buckets_differing");
+  if (const ordered_json* ids = read.find("first_ids"); ids != nullptr && ids->is_array()) {
+    for (const ordered_json& id : *ids) {
+      if (id.is_string() && audit.first_ids.size() < kFirstIdsMax)
+        audit.first_ids.push_back(id.get<std::string>());
+    }
+  }
+  return audit;
+}
+
+guard::GuardView guard_of(const ordered_json* json) {
+  guard::GuardView view;
+  if (json == nullptr) return view;
+  const Reader read(*json);
+  view.configured = read.flag("configured");
+  view.interval_s = read.number("interval_s").value_or(0);
+  view.age_s = read.number("age_s");
+  view.notices_sent = read.count("notices_sent");
+  view.notices_failed = read.count("notices_failed");
+  if (const ordered_json* alerts = read.find("alerts"); alerts != nullptr && alerts->is_array()) {
+    for (const ordered_json& item : *alerts) {
+      guard::AlertView alert = alert_of(Reader(item));
+      if (!alert.name.empty() && view.alerts.size() < kAlertsMax) view.alerts.push_back(std::move(alert));
+    }
+  }
+  if (const ordered_json* audits = read.find("audits"); audits != nullptr && audits->is_array()) {
+    for (const ordered_json& item : *audits) {
+      guard::AuditView audit = audit_of(Reader(item));
+      if (!audit.pipeline.empty() && view.audits.size() < kPeerAuditsMax)
+        view.audits.push_back(std::move(audit));
+    }
+  }
+  return view;
+}
+
 // A member that must be a string; `limit` bounds what is passed on.
 Result<std::string> needed(const ordered_json& json, const char* name) {
   const auto it = json.find(name);
@@ -144,6 +223,7 @@ std::optional<PeerAnswer> parse_overview(std::string_view text) {
     if (view.name.empty() || answer.pipelines.size() >= kPeerPipelinesMax) continue;
     answer.pipelines.push_back(std::move(view));
   }
+  answer.guard = guard_of(read.find("guard"));
   return answer;
 }
 

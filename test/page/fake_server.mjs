@@ -3,7 +3,7 @@
 import http from "node:http";
 import { WebSocketServer } from "ws";
 import { bundle } from "../../web/build.mjs";
-import { demoFaults, event, letter, pipeline } from "./samples.mjs";
+import { demoFaults, event, guard, letter, pipeline } from "./samples.mjs";
 
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const RING_MAX = 10_000;
@@ -23,6 +23,7 @@ export class FakeServer {
     Object.assign(this, { token, demo, feed, stats_interval_s, status_ms });
     this.instance = "a1b2c3d4e5f60718";
     this.pipelines = [pipeline("ingest"), pipeline("process"), pipeline("observe")];
+    this.guard = guard({ configured: false });
     this.timeline = [];
     this.letters = [];
     this.faults = demoFaults;
@@ -115,6 +116,16 @@ export class FakeServer {
     this.sendStatus();
   }
 
+  alert(...alerts) {
+    this.guard.alerts = alerts;
+    this.sendStatus();
+  }
+
+  audit(...audits) {
+    this.guard.audits = audits;
+    this.sendStatus();
+  }
+
   dropSockets() {
     for (const socket of this.#sockets.keys()) socket.terminate();
   }
@@ -133,7 +144,11 @@ export class FakeServer {
   }
 
   sendStatus() {
-    this.#broadcast({ type: "status", now_ms: Date.now(), pipelines: this.pipelines });
+    this.#broadcast(this.status());
+  }
+
+  status() {
+    return { type: "status", now_ms: Date.now(), pipelines: this.pipelines, guard: this.guard };
   }
 
   sendStats() {
@@ -176,7 +191,7 @@ export class FakeServer {
       const items = after === null ? this.ring.slice(-FIRST_EVENTS) : this.ring.filter((item) => item.seq > after);
       if (items.length > 0) client.send(JSON.stringify({ type: "events", feed: this.feed, items }));
       this.#sockets.set(client, this.seq);
-      client.send(JSON.stringify({ type: "status", now_ms: Date.now(), pipelines: this.pipelines }));
+      client.send(JSON.stringify(this.status()));
       client.send(JSON.stringify({ type: "timeline", entries: this.timeline.slice(-200) }));
       client.send(JSON.stringify({ type: "stats", ...this.stats() }));
     };
@@ -236,7 +251,8 @@ export class FakeServer {
     };
     switch (`${method} ${url.pathname}`) {
       case "GET /api/pipelines":
-        return json({ now_ms: Date.now(), version: "0.1.0", instance: this.instance, demo: this.demo, pipelines: this.pipelines, stats: this.stats() });
+        return json({ now_ms: Date.now(), version: "0.1.0", instance: this.instance, demo: this.demo, pipelines: this.pipelines, stats: this.stats(), guard: this.guard });
+      case "GET /api/guard": return json(this.guard);
       case "GET /api/demo/faults": return json({ faults: this.demo ? this.faults : [] });
       case "POST /api/demo/inflict": {
         const { fault } = JSON.parse(body);

@@ -1,22 +1,12 @@
 // The page's reasoning, without a browser: words, the cross-check, the ring, the filter, what each part proves.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
-import { after, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import esbuild from "esbuild";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { bundle } from "../../web/build.mjs";
+import { modules } from "./modules.mjs";
 import { event, pipeline } from "./samples.mjs";
 
-const WEB = fileURLToPath(new URL("../../web/src/", import.meta.url));
-const out = mkdtempSync(path.join(os.tmpdir(), "tidemark-page-"));
-after(() => rmSync(out, { recursive: true, force: true }));
-
-async function modules(names) {
-  await esbuild.build({ entryPoints: names.map((name) => path.join(WEB, `${name}.ts`)), outdir: out, outbase: WEB, bundle: true, format: "esm", platform: "neutral", outExtension: { ".js": ".mjs" }, logLevel: "warning" });
-  return Promise.all(names.map((name) => import(pathToFileURL(path.join(out, `${name}.mjs`)).href)));
-}
+const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 const [words, { CrossCheck, kGrace_ms }, { RecentIds }, { Ring }, { EventLog, kRowsMax }, { parseFilter, passes }, { FeedWindow }, reconnect, { summarize }, proof, { Store }] =
   await modules(["logic/words", "logic/cross_check", "logic/recent_ids", "logic/ring", "logic/event_log", "logic/filter", "logic/feed_window", "logic/reconnect", "logic/summary", "logic/proof", "state/store"]);
@@ -345,7 +335,7 @@ describe("the bundle", () => {
   test("is the same bytes each time, names no folder, and holds no inline script or style", async () => {
     const [one, two] = await Promise.all([bundle(), bundle()]);
     assert.deepEqual(one.map(({ etag }) => etag), two.map(({ etag }) => etag));
-    for (const { path: name, bytes } of one) assert.ok(!bytes.includes(path.resolve(WEB, "../..")), name);
+    for (const { path: name, bytes } of one) assert.ok(!bytes.includes(ROOT), name);
     const html = String(one[0].bytes);
     assert.doesNotMatch(html, /<style|style=|<script(?![^>]* src=)|\son\w+=|https?:/);
     assert.ok(one.reduce((sum, { bytes }) => sum + bytes.length, 0) < 200_000, "the page has grown out of proportion");

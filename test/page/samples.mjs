@@ -13,7 +13,7 @@ export function pipeline(kind, values = {}) {
   const base = kind === "relay" ? 8 : 42;
   return {
     name: kind, process: "", state: "streaming", ended: false, error: "", server: "",
-    events_read: 18_420, events_delivered: 18_418, events_rejected: 2, events_retried: kind === "process" ? 3 : 0, bytes_delivered: 9_412_608, batches: 931,
+    events_read: 18_420, events_delivered: 18_418, events_rejected: 2, events_retried: kind === "process" ? 3 : 0, events_filtered: 0, bytes_delivered: 9_412_608, batches: 931,
     source_retries: 0, source_opens: 1, sink_retries: 0, saves: 930, save_failures: 0, in_flight_events: 7, in_flight_bytes: 3_584,
     write_latency: { bounds_s: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5], counts: [10, 200, 500, 180, 30, 9, 2, 0, 0, 0, 0, 0, 0], sum_s: 2.4 },
     events_per_s: base, rate_by_s: wave(base, kind.charCodeAt(0) * 3), retry_in_s: null, retry_attempt: 0, lag_s: null, position_age_s: 0.8,
@@ -63,5 +63,26 @@ export function letter({ id, reason = "classify: the rules need raw.data.mag, wh
   return {
     pipeline: name, id, reason, origin: "queue events", attempts, at_ms: Date.now() - 65_000,
     event: text ?? JSON.stringify({ specversion: "1.0", id, source: "/usgs/feed", type: "gov.usgs.earthquake", data: { place: "nowhere", felt: null } }),
+  };
+}
+
+export function guard(values = {}) {
+  return { configured: true, interval_s: 10, age_s: 3.2, alerts: [], audits: [], notices_sent: 0, notices_failed: 0, ...values };
+}
+
+let fired = 0;
+
+export function alert(values = {}) {
+  fired += 1;
+  return {
+    name: "lag", pipeline: "orders", process: "", severity: "warning", firing: true, text: "the position is 75 s behind the deployment (limit 60 s) and does not catch up",
+    hint: "the sink is slower than the source: look at the destination's load and write latency, raise `lanes` or `batch_events_max`", figure: 75, limit: 60, unit: "seconds", fired_at_ms: Date.now() - 724_000, resolved_at_ms: 0, seq: fired, ...values,
+  };
+}
+
+export function audit(values = {}) {
+  return {
+    pipeline: "orders", process: "", kind: "checksum", state: "waiting", error: "", progress: 0, every_s: 600, age_s: 122, duration_s: 8.4, finished_at_ms: Date.now() - 122_000,
+    source_documents: 1_204_331, destination_documents: 1_204_331, filtered_documents: 0, missing: 0, extra: 0, different: 0, unsettled: 0, buckets: 744, buckets_differing: 0, first_ids: [], ...values,
   };
 }

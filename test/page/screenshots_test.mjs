@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { FakeServer } from "./fake_server.mjs";
-import { pipeline, quakes } from "./samples.mjs";
-import { launch, openPage, screenshot, waitForText } from "./support.mjs";
+import { alert, audit, guard, pipeline, quakes } from "./samples.mjs";
+import { artifacts, launch, openPage, screenshot, waitForText } from "./support.mjs";
 
 const FORMS = [{ dark: false, phone: false }, { dark: true, phone: false }, { dark: false, phone: true }, { dark: true, phone: true }];
 const nameOf = (view, { dark, phone }) => `${view}-${dark ? "dark" : "light"}-${phone ? "phone" : "desktop"}`;
@@ -25,8 +25,14 @@ describe("pictures", () => {
     server.happen("dead_letter", "Refused for good after 3 attempts: the rules need raw.data.mag", { pipeline: "process", at_ms: now - 4 * minute });
     server.happen("fault", "Killed the feed's cursor by hand", { pipeline: "", at_ms: now - 2 * minute });
     server.happen("sink_fault", "SQLite: database is locked (orders.db); waiting 4 s (3rd try)", { pipeline: "orders", at_ms: now - minute });
-    server.happen("alert", "Oplog window: 6 h 12 m until this position is lost, less than half of what there was", { at_ms: now - 10_000 });
+    server.happen("alert", "lag: the position is 75 s behind the deployment (limit 60 s) and does not catch up", { pipeline: "orders", at_ms: now - 9 * minute + 5000 });
+    server.happen("alert", "lag resolved", { pipeline: "orders", at_ms: now - 7 * minute });
+    server.happen("alert", "oplog_window: the position has 0.46 of the oplog's window left (limit 0.5)", { at_ms: now - 10_000 });
     server.insert(...quakes(160));
+    server.guard = guard({ audits: [
+      audit({ pipeline: "orders" }),
+      audit({ pipeline: "observe", kind: "count", source_documents: 18_420, destination_documents: 18_418, filtered_documents: 2, buckets: 36, age_s: 44, every_s: 60, duration_s: 0.34 }),
+    ], notices_sent: 2, alerts: [alert({ firing: false, fired_at_ms: now - 9 * minute, resolved_at_ms: now - 7 * minute })] });
   });
   after(async () => {
     await browser.close();
@@ -58,6 +64,40 @@ describe("pictures", () => {
       }
     });
   }
+
+  test("of a guard that found something", async () => {
+    const healthy = server.guard;
+    const now = Date.now();
+    server.guard = guard({
+      notices_sent: 4, notices_failed: 1,
+      alerts: [
+        alert({ name: "audit_missing", severity: "critical", text: "missing at the destination: 2 documents of the source (limit 0 documents): shop.orders {\"$oid\":\"65f0c0ffee65f0c0ffee65f0\"}", hint: "`tidemark audit FILE --repair` delivers exactly those again; then find out who removed them", figure: 2, limit: 0, unit: "documents", fired_at_ms: now - 95_000 }),
+        alert({ fired_at_ms: now - 724_000 }),
+        alert({ name: "sink_failing", firing: false, fired_at_ms: now - 1_500_000, resolved_at_ms: now - 1_380_000, text: "the sink has refused every write for 35 s (limit 30 s): database is locked" }),
+        alert({ name: "source_stalled", severity: "critical", pipeline: "observe", firing: false, fired_at_ms: now - 2_500_000, resolved_at_ms: now - 2_440_000, text: "the deployment answers, but nothing was committed by a majority for 41 s (limit 30 s)" }),
+      ],
+      audits: [
+        audit({ source_documents: 1_204_331, destination_documents: 1_204_332, missing: 2, extra: 3, different: 21, unsettled: 1, buckets_differing: 4, first_ids: ['missing shop.orders {"$oid":"65f0c0ffee65f0c0ffee65f0"}', 'missing shop.orders {"$oid":"65f0c0ffee65f0c0ffee65f1"}', 'extra shop.orders "A-1204"', 'different shop.orders {"$numberLong":"77"}'] }),
+        audit({ pipeline: "observe", kind: "count", state: "running", progress: 0.37, source_documents: 18_420, destination_documents: 18_418, filtered_documents: 2, buckets: 36, age_s: 61, every_s: 60, duration_s: 0.34 }),
+        audit({ pipeline: "ledger", state: "stopped", error: "The stored position is lost: what is settled can't be told.", age_s: null, finished_at_ms: 0 }),
+      ],
+    });
+    for (const form of FORMS) {
+      for (const [view, sign] of [["overview", "Firing now"], ["proof", "The guard's judgement"]]) {
+        const { page, context, problems } = await openPage(browser, server.url, { route: view, ...form });
+        await waitForText(page, new RegExp(sign));
+        await waitForText(page, /agrees with (the )?stats/);
+        if (view === "proof") {
+          await page.getByText("Which documents").click();
+          await page.getByText("2 alerts resolved").click();
+        }
+        await page.screenshot({ path: `${artifacts()}/${nameOf(`guard-${view}`, form)}.png`, fullPage: true });
+        assert.deepEqual(problems, []);
+        await context.close();
+      }
+    }
+    server.guard = healthy;
+  });
 
   test("of a dead cursor behind a living socket", async () => {
     for (const form of FORMS) {

@@ -1,8 +1,18 @@
 // Every view renders what it is told, can be reached by keyboard, and is readable without eyes.
 import assert from "node:assert/strict";
 import { suite } from "./fixture.mjs";
-import { pipeline } from "./samples.mjs";
+import { alert, audit, guard, pipeline } from "./samples.mjs";
 import { eventually, proofItem, showView, waitForText } from "./support.mjs";
+
+// A guard with something of each kind to say.
+function judge(server) {
+  server.guard = guard({
+    notices_sent: 3, notices_failed: 1,
+    alerts: [alert({ severity: "critical", name: "audit_missing", text: "orders lacks 2 documents: shop.orders {\"$oid\":\"65f0c0ffee65f0c0ffee65f0\"}, {\"$oid\":\"65f0c0ffee65f0c0ffee65f1\"}" }), alert(), alert({ pipeline: "", firing: false, resolved_at_ms: Date.now() - 60_000 })],
+    audits: [audit(), audit({ pipeline: "invoices", missing: 2, extra: 1, unsettled: 3, buckets_differing: 1, first_ids: ['missing shop.invoices {"$oid":"65f0c0ffee65f0c0ffee65f0"}'] }), audit({ pipeline: "archive", state: "running", progress: 0.4 }),
+      audit({ pipeline: "ledger", state: "stopped", error: "a view can't be audited" }), audit({ pipeline: "audits", kind: "count", age_s: null, finished_at_ms: 0, process: "http://127.0.0.1:8322" })],
+  });
+}
 
 const VIEWS = ["Overview", "Proof of life", "Live feed", "Timeline", "Dead letters"];
 
@@ -36,7 +46,7 @@ suite("the views", (onPage) => {
     await waitForText(page, "no stats to compare with");
   });
 
-  onPage("nothing is wider than the screen, on any width between phone and desktop", { server: { demo: true }, prepare: (server) => server.refuse({ id: "a" }) }, async ({ page }) => {
+  onPage("nothing is wider than the screen, on any width between phone and desktop", { server: { demo: true }, prepare: (server) => { server.refuse({ id: "a" }); judge(server); } }, async ({ page }) => {
     await waitForText(page, "Ingestion");
     for (const width of [320, 600, 720, 800, 1024, 1280]) {
       await page.setViewportSize({ width, height: 800 });
@@ -104,6 +114,7 @@ suite("the views", (onPage) => {
     onPage(`text stands out from its ground in the ${dark ? "dark" : "light"} colours`, { page: { dark }, server: { demo: true }, prepare: (server) => {
       server.refuse({ id: "a" });
       server.happen("alert", "window");
+      judge(server);
       server.pipelines[2] = pipeline("observe", { state: "waiting for the source", retry_in_s: 30, retry_attempt: 2, error: "no primary", ready: false });
       for (const severity of ["minor", "light", "moderate", "strong", "major", "other"]) server.insert({ severity });
     } }, async ({ page }) => {
@@ -130,7 +141,7 @@ suite("the views", (onPage) => {
     assert.notEqual(await ground(), light);
   });
 
-  onPage("on a phone the views are a bar at the bottom, and nothing is wider than the screen", { page: { phone: true }, server: { demo: true } }, async ({ page }) => {
+  onPage("on a phone the views are a bar at the bottom, and nothing is wider than the screen", { page: { phone: true }, server: { demo: true }, prepare: judge }, async ({ page }) => {
     await waitForText(page, "Ingestion");
     const bar = await page.getByRole("navigation", { name: "Views" }).boundingBox();
     assert.ok(bar.y + bar.height >= 843 && bar.y > 700, `the bar is at ${bar.y}`);

@@ -6,6 +6,7 @@ import { FaultPanel } from "./parts/fault_panel";
 import { Icon } from "./parts/icons";
 import { ProofStrip } from "./parts/proof_strip";
 import { TokenForm } from "./parts/token_form";
+import { firingAlerts } from "./logic/guard";
 import { count } from "./logic/words";
 import { useRoute, useTheme, useTopics, type Theme } from "./state/hooks";
 import { FeedView } from "./views/feed";
@@ -30,7 +31,8 @@ const kViews: View[] = [
 ];
 
 function Navigation({ current }: { current: View }): JSX.Element {
-  const { pipelines } = useTopics("status");
+  const { pipelines, guard } = useTopics("status");
+  const firing = firingAlerts(guard).length;
   const letters = pipelines.reduce((sum, pipeline) => sum + (pipeline.dead_letters ?? 0), 0);
   return (
     <nav class="views" aria-label="Views">
@@ -38,6 +40,7 @@ function Navigation({ current }: { current: View }): JSX.Element {
         <a key={view.route} href={`#/${view.route}`} aria-current={view === current ? "page" : undefined}>
           <Icon name={view.icon} />
           <span>{view.name}</span>
+          {view.route === "proof" && firing > 0 && <span class="badge badge-bad" aria-label={`${firing} firing`}>{count(firing)}</span>}
           {view.route === "letters" && letters > 0 && <span class="badge" aria-label={`${letters} kept`}>{count(letters)}</span>}
         </a>
       ))}

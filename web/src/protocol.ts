@@ -24,6 +24,7 @@ export interface Pipeline {
   events_delivered: number;
   events_rejected: number;
   events_retried: number;
+  events_filtered: number;
   bytes_delivered: number;
   batches: number;
   source_retries: number;
@@ -75,6 +76,55 @@ export interface TimelineEntry {
   replayed: number;
 }
 
+export interface Alert {
+  name: string;
+  pipeline: string; // "" = of the whole program
+  process: string; // "" = of the process that serves this page; else a peer's address
+  severity: "warning" | "critical";
+  firing: boolean;
+  text: string;
+  hint: string;
+  figure: number | null;
+  limit: number | null;
+  unit: string;
+  fired_at_ms: number;
+  resolved_at_ms: number; // 0 while it fires
+  seq: number;
+}
+
+export interface Audit {
+  pipeline: string;
+  process: string;
+  kind: string; // "count", "checksum"
+  state: string; // "waiting", "running", "stopped"
+  error: string;
+  progress: number;
+  every_s: number;
+  age_s: number | null;
+  duration_s: number;
+  finished_at_ms: number; // 0 = never
+  source_documents: number;
+  destination_documents: number;
+  filtered_documents: number;
+  missing: number;
+  extra: number;
+  different: number;
+  unsettled: number;
+  buckets: number;
+  buckets_differing: number;
+  first_ids: string[];
+}
+
+export interface Guard {
+  configured: boolean;
+  interval_s: number;
+  age_s: number | null;
+  alerts: Alert[]; // firing ones first
+  audits: Audit[];
+  notices_sent: number;
+  notices_failed: number;
+}
+
 export interface Letter {
   pipeline: string;
   id: string;
@@ -110,6 +160,7 @@ export interface Overview {
   demo: boolean;
   pipelines: Pipeline[];
   stats: Stats;
+  guard: Guard;
 }
 
 export interface Hello {
@@ -127,7 +178,7 @@ export type Frame =
   | Hello
   | { type: "events"; feed: string; items: FeedItem[] }
   | { type: "gap"; feed: string; after: number; missed: number }
-  | { type: "status"; now_ms: number; pipelines: Pipeline[] }
+  | { type: "status"; now_ms: number; pipelines: Pipeline[]; guard?: Guard }
   | ({ type: "stats" } & Stats)
   | { type: "timeline"; entries: TimelineEntry[] };
 

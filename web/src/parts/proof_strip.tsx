@@ -1,6 +1,7 @@
-// Socket, feed, stats and pipelines under the header of every view, each for itself.
+// Socket, feed, stats, pipelines and, where one looks, the guard under the header of every view, each for itself.
 import type { JSX } from "preact";
 import type { Mood } from "../logic/proof";
+import { alertsInShort, firingAlerts } from "../logic/guard";
 import { pipelinesWords } from "../logic/proof";
 import { age } from "../logic/words";
 import { useTick, useTopics } from "../state/hooks";
@@ -25,7 +26,8 @@ function Item({ name, mood, words, note }: { name: string; mood: Mood; words: st
 export function ProofStrip(): JSX.Element {
   const store = useTopics("link", "status", "stats", "check", "hello");
   useTick();
-  const { socket, feeds, stats, pipelines } = allProofs(store);
+  const { socket, feeds, stats, pipelines, guard } = allProofs(store);
+  const firing = firingAlerts(store.guard);
   return (
     <section class="proof-strip" aria-label="What each part last proved">
       <Item name="Socket" mood={socket.mood} words={socket.words} note={age(socket.age_s)} />
@@ -37,6 +39,7 @@ export function ProofStrip(): JSX.Element {
       <Item name="Pipelines" mood={worst(pipelines.map(({ mood }) => mood))}
             words={pipelines.length === 0 ? "none known yet" : store.heard ? pipelinesWords(store.pipelines) : "unknown, the socket says nothing"}
             note={pipelines.length === 0 ? "" : `oldest ${age(oldest(pipelines.map(({ age_s }) => age_s)))}`} />
+      {store.guard?.configured && <Item name="Guard" mood={guard.mood} words={firing.length > 0 ? alertsInShort(firing) : guard.words} note={age(guard.age_s)} />}
     </section>
   );
 }

@@ -1,4 +1,5 @@
 // The proofs of everything, from the store as it is now.
+import { guardProof } from "../logic/guard";
 import { feedProof, pipelineProof, socketProof, statsProof, verdictNow, type Mood, type Proof } from "../logic/proof";
 import type { Store } from "../state/store";
 
@@ -16,11 +17,12 @@ export function verdictOf(store: Store): { mood: Mood; words: string } {
   return verdictNow(verdict, store.comparedFeed ?? "", store.since_s(agreedAt_ms), interval_s(store), store.heard);
 }
 
-export function allProofs(store: Store): { socket: Proof; feeds: Proof[]; stats: Proof; pipelines: Proof[] } {
+export function allProofs(store: Store): { socket: Proof; feeds: Proof[]; stats: Proof; pipelines: Proof[]; guard: Proof } {
   const heard = store.heard;
   return {
     socket: socketProof(store.linkView()),
     feeds: feedProofs(store),
+    guard: guardProof(store.guard, store.since_s(store.status_ms) ?? 0, heard),
     stats: statsProof(store.stats, store.since_s(store.stats_ms) ?? 0, heard),
     pipelines: store.pipelines.map((pipeline) => pipelineProof(pipeline, store.since_s(store.status_ms) ?? 0, heard)),
   };

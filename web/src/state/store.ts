@@ -3,7 +3,7 @@
 import { CrossCheck } from "../logic/cross_check";
 import { EventLog } from "../logic/event_log";
 import { inOrder, type LinkView } from "../logic/proof";
-import type { Frame, Hello, Pipeline, Stats, TimelineEntry } from "../protocol";
+import type { Frame, Guard, Hello, Pipeline, Stats, TimelineEntry } from "../protocol";
 import { kSilent_s } from "../protocol";
 
 export type Topic = "link" | "status" | "stats" | "feed" | "check" | "timeline" | "hello";
@@ -20,6 +20,8 @@ export class Store {
   hello: Hello | null = null;
   pipelines: Pipeline[] = [];
   status_ms: number | null = null; // when the pipelines were last heard of, on env's clock
+  guard: Guard | null = null; // as of status_ms
+  private statusNow_ms = 0; // the same moment, on the server's clock
   stats: Stats | null = null;
   stats_ms: number | null = null;
   readonly log = new EventLog();
@@ -75,6 +77,11 @@ export class Store {
     return ms === null || ms === undefined ? null : Math.max(0, (this.env.now_ms() - ms) / 1000);
   }
 
+  // The server's own clock, as far as its last status tells.
+  serverNow_ms(): number {
+    return this.statusNow_ms + (this.since_s(this.status_ms) ?? 0) * 1000;
+  }
+
   linkView(): LinkView {
     const { phase, attempt, retryAt_ms, frame_ms, why } = this.link;
     return {
@@ -122,7 +129,9 @@ export class Store {
         return this.changed("feed");
       case "status":
         this.pipelines = inOrder(frame.pipelines);
+        this.guard = frame.guard ?? null;
         this.status_ms = this.env.now_ms();
+        this.statusNow_ms = frame.now_ms;
         return this.changed("status");
       case "stats":
         this.stats = frame;

@@ -1,5 +1,6 @@
 // The planes as a row of stations with what flows between them; relays below.
 import type { ComponentChildren, JSX } from "preact";
+import { AlertBanner } from "../parts/alerts";
 import { kSeriesColours, RateChart } from "../parts/chart";
 import { State } from "../parts/mood";
 import { PipelineCard } from "../parts/pipeline_card";
@@ -60,6 +61,7 @@ export function OverviewView(): JSX.Element {
       {!heard && store.status_ms !== null && (
         <p class="stale" role="status">The socket says nothing: these figures are from {age(store.since_s(store.status_ms))}.</p>
       )}
+      <AlertBanner store={store} />
       {planes && (
         <ol class="planes" aria-label="The planes, in the order the events go">
           <Station name="Ingestion" what="into the queue"><Cards of={ingest} store={store} /></Station>

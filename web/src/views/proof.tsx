@@ -1,5 +1,7 @@
-// What each part last proved, and when; and the comparison that asks none of them.
+// The guard's judgement first; apart from it what each part says it last proved, and when; and the comparison that asks
+// none of them.
 import type { JSX } from "preact";
+import { GuardSection } from "../parts/guard_section";
 import { State } from "../parts/mood";
 import { allProofs, verdictOf } from "../parts/proofs";
 import type { Proof } from "../logic/proof";
@@ -14,15 +16,20 @@ export function ProofView(): JSX.Element {
   const { socket, feeds, stats, pipelines } = allProofs(store);
   return (
     <>
-      <CrossCheckCard store={store} />
-      <ul class="proofs" aria-label="Parts, each with its last proof of life">
-        <ProofRow proof={socket}>
-          {store.link.phase === "waiting" && <button type="button" class="small" onClick={() => link.retryNow()}>Try now</button>}
-        </ProofRow>
-        {feeds.map((feed) => <ProofRow key={feed.key} proof={feed} />)}
-        <ProofRow proof={stats} />
-        {pipelines.map((pipeline) => <ProofRow key={pipeline.key} proof={pipeline} />)}
-      </ul>
+      <GuardSection store={store} />
+      <section class="pipelines-own" aria-labelledby="own-title">
+        <h2 id="own-title">What each part proves itself</h2>
+        <p class="hint">The last sign of life of each, on its own word; no part vouches for another.</p>
+        <CrossCheckCard store={store} />
+        <ul class="proofs" aria-label="Parts, each with its last proof of life">
+          <ProofRow proof={socket}>
+            {store.link.phase === "waiting" && <button type="button" class="small" onClick={() => link.retryNow()}>Try now</button>}
+          </ProofRow>
+          {feeds.map((feed) => <ProofRow key={feed.key} proof={feed} />)}
+          <ProofRow proof={stats} />
+          {pipelines.map((pipeline) => <ProofRow key={pipeline.key} proof={pipeline} />)}
+        </ul>
+      </section>
       {store.unknownFrames > 0 && <p class="problem">{count(store.unknownFrames)} frames came that this page does not understand: reload it.</p>}
     </>
   );
@@ -54,7 +61,7 @@ function CrossCheckCard({ store }: { store: Store }): JSX.Element {
   return (
     <section class={`card check card-${mood}`} aria-labelledby="check-title">
       <header>
-        <h2 id="check-title">Cross-check</h2>
+        <h3 id="check-title">Cross-check</h3>
         <p class="check-verdict"><State mood={mood}>{words}</State></p>
       </header>
       {judged && (

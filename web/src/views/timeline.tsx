@@ -54,8 +54,11 @@ export function TimelineView(): JSX.Element {
   );
 }
 
+// An alert fires and resolves under one kind.
+const isResolution = (entry: TimelineEntry): boolean => entry.kind === "alert" && / resolved$/.test(entry.text);
+
 function Entry({ entry }: { entry: TimelineEntry }): JSX.Element {
-  const { name, mood } = kindOf(entry.kind);
+  const { name, mood } = isResolution(entry) ? { name: "alert resolved", mood: "good" as Mood } : kindOf(entry.kind);
   const today = new Date(entry.at_ms).toDateString() === new Date().toDateString();
   return (
     <li class={`entry mood-${mood}`}>
