@@ -4,6 +4,7 @@
 #include "cli/check_event.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/guard_service.h"
 #include "http/server.h"
 
 namespace tidemark::cli {
@@ -73,6 +74,14 @@ int check_command(App& app, const CheckOptions& options) {
     }
     print_pipeline(pipeline, *parts);
     if (options.connect) code = std::max(code, connect(*parts));
+  }
+  // Its parts are the pipelines' own: what is wrong with those was said above.
+  if (file->guard && code == kOk) {
+    if (const Status checked = check_guard(app, *file, options.only); !checked)
+      code = report(checked.error());
+    else
+      std::printf("guard: %zu audit(s), %zu webhook(s)\n", file->guard->audits.size(),
+                  file->guard->webhooks.size());
   }
   if (code == kOk) std::printf("%s: ok\n", options.file.c_str());
   return code;

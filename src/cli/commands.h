@@ -53,6 +53,24 @@ struct DlqOptions {
 };
 int dlq_command(App& app, const DlqOptions& options);
 
+struct GuardOptions {
+  std::string file;
+  std::string only;    // one pipeline's name; empty = all
+  std::string listen;  // an address for a server of its own; empty = none
+  bool once = false;   // one look at each, and what it says
+  bool json = false;   // with `once`
+};
+int guard_command(App& app, const GuardOptions& options);
+
+struct AuditCommandOptions {
+  std::string file;
+  std::string only;  // one pipeline's name; empty = every one that can be audited
+  std::string kind;  // "count", "checksum"; empty = as configured
+  bool repair = false;
+  bool json = false;
+};
+int audit_command(App& app, const AuditCommandOptions& options);
+
 struct ReferenceOptions {
   std::string out;
   bool check = false;  // write nothing; fail when a page isn't up to date

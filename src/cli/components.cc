@@ -3,18 +3,24 @@
 #include "deadletters/mongodb/dead_letters.h"
 #include "deadletters/rabbitmq/dead_letters.h"
 #include "deadletters/sqlite/dead_letters.h"
+#include "guard/settings.h"
 #include "http/server.h"
+#include "http/webhook.h"
 #include "positions/file/store.h"
 #include "positions/memory/store.h"
 #include "positions/mongodb/store.h"
 #include "sinks/file/sink.h"
 #include "sinks/live/sink.h"
+#include "sinks/mongodb/audit.h"
 #include "sinks/mongodb/sink.h"
 #include "sinks/null/sink.h"
+#include "sinks/postgres/audit.h"
 #include "sinks/postgres/sink.h"
 #include "sinks/rabbitmq/sink.h"
+#include "sinks/sqlite/audit.h"
 #include "sinks/sqlite/sink.h"
 #include "sources/http/source.h"
+#include "sources/mongodb/audit.h"
 #include "sources/mongodb/source.h"
 #include "sources/rabbitmq/source.h"
 #include "stats/mongodb/stats.h"
@@ -30,6 +36,17 @@ namespace {
 
 constexpr int kSqlLanesMax = 64;
 
+// The webhook is the server's, the names of alerts are the guard's: only here do both meet.
+const config::ComponentSpec& webhook_spec() {
+  static const config::ComponentSpec spec = [] {
+    config::ComponentSpec made = http::guard_webhook_spec();
+    for (config::FieldSpec& field : made.fields)
+      if (field.name == "alerts") field.choices = guard::rule_names();
+    return made;
+  }();
+  return spec;
+}
+
 bool keeps_current_state(const config::Settings& settings) { return settings.string("mode") == "current"; }
 
 void add_sinks(Components& all) {
@@ -37,6 +54,7 @@ void add_sinks(Components& all) {
   sqlite.transactional = make_sqlite_transactional;
   sqlite.plain = make_sqlite_sink;
   sqlite.own_positions = make_sqlite_position_store;
+  sqlite.audit = make_sqlite_audit_end;
   sqlite.lanes_max = kSqlLanesMax;
   sqlite.is_per_collection = sqlite_table_is_per_collection;
   sqlite.is_per_database = sqlite_table_is_per_database;
@@ -47,6 +65,7 @@ void add_sinks(Components& all) {
   postgres.transactional = make_postgres_transactional;
   postgres.plain = make_postgres_sink;
   postgres.own_positions = make_postgres_position_store;
+  postgres.audit = make_postgres_audit_end;
   postgres.lanes_max = kSqlLanesMax;
   postgres.is_per_collection = postgres_table_is_per_collection;
   postgres.is_per_database = postgres_table_is_per_database;
@@ -60,6 +79,7 @@ void add_sinks(Components& all) {
   SinkFactories mongodb;
   mongodb.transactional = make_mongodb_transactional;
   mongodb.plain = make_mongodb_sink;
+  mongodb.audit = make_mongodb_audit_end;
   mongodb.lanes_max = kSqlLanesMax;
   mongodb.is_per_collection = mongodb_sink_is_per_collection;
   mongodb.is_per_database = mongodb_sink_is_per_database;
@@ -103,7 +123,9 @@ Components all_components() {
   all.dead_letters.add(sqlite_dead_letters_spec(), make_sqlite_dead_letters);
   all.stats.add(mongodb_stats_spec(), make_mongodb_stats);
   all.stats.add(rabbitmq_stats_spec(), make_rabbitmq_stats);
-  all.singles.push_back(&http::server_spec());
+  all.audit_sources.emplace("mongodb", make_mongodb_audit_source);
+  all.singles = {&http::server_spec(), &guard::guard_spec(), &guard::guard_rule_spec(), &webhook_spec(),
+                 &guard::guard_audit_spec()};
   return all;
 }
 

@@ -39,7 +39,6 @@ constexpr auto kEndPatience = seconds(60);
 constexpr auto kWorkerStopPatience = seconds(20);
 constexpr auto kBrokerStopPatience = seconds(10);
 constexpr int kAuditTries = 20;
-constexpr int kInterrupted = 130;
 // The sandbox keeps every document in memory: a long demo posts more slowly rather than more.
 constexpr int64_t kEventsMax = 300'000;
 

@@ -21,6 +21,9 @@ type = "rabbitmq"
 uri = { file = "@AMQP_FILE@" }
 queue = "events"
 
+[guard]
+interval = "5s"
+
 # POST /events is answered 202 once RabbitMQ has confirmed every event of the request.
 [[pipeline]]
 name = "ingest"
@@ -62,6 +65,15 @@ constexpr const char* kWorker =
     R"(# Written by `tidemark demo`: the process that is killed with -9 and started again.
 [server]
 listen = "127.0.0.1:@WORKER_PORT@"
+
+# What the page says of alerts and audits is the guard's, which asks the servers itself.
+[guard]
+interval = "5s"
+
+[[guard.audit]]
+pipeline = "@ARCHIVE@"
+every = "20s"
+rate = 20000
 
 [[pipeline]]
 name = "@PROCESS@"

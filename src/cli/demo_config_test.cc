@@ -31,6 +31,7 @@ TEST(DemoConfig, BothProcessesAreConfiguredWell) {
     ASSERT_TRUE(parsed.ok());
     EXPECT_EQ(parsed.file->pipelines.size(), 2u);
     EXPECT_TRUE(parsed.file->server.has_value());
+    EXPECT_TRUE(parsed.file->guard.has_value());
     EXPECT_THAT(text, ::testing::Not(::testing::ContainsRegex("@[A-Z_]+@"))) << "every place is filled";
   }
 }

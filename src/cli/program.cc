@@ -14,9 +14,10 @@ namespace tidemark::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 ok, 64 usage, 65 corrupt position or rejected event, 69 server unreachable,\n"
-    "70 internal, 75 try again later, 76 position lost, 77 another instance owns the position,\n"
-    "78 configuration or no stored position. docs/operating.md says what to do about each.";
+    "Exit codes: 0 ok, 1 an audit or a look found something, 64 usage, 65 corrupt position or rejected\n"
+    "event, 69 server unreachable, 70 internal, 75 try again later, 76 position lost, 77 another instance\n"
+    "owns the position, 78 configuration or no stored position, 130 cut short by a signal.\n"
+    "docs/operating.md says what to do about each.";
 
 // Registers a command whose options live as long as the parser; `chosen` gets its run function.
 using Chosen = std::function<int(App&)>;
@@ -100,6 +101,35 @@ void add_dlq(CLI::App& cli, DlqOptions& options, Chosen& chosen) {
   add("discard", "Forget a letter and its event");
 }
 
+void add_guard(CLI::App& cli, GuardOptions& options, Chosen& chosen) {
+  CLI::App* command = cli.add_subcommand(
+      "guard", "Watch the pipelines of a file from outside, apart from the process that runs them");
+  command->add_option("FILE", options.file, "Configuration file")->required();
+  command->add_option("--only", options.only, "Watch this pipeline alone");
+  auto* once = command->add_flag("--once", options.once,
+                                 "Look once, print what is wrong, and end: 0 nothing, 1 something");
+  command->add_flag("--json", options.json, "With --once: as JSON, a stable contract")->needs(once);
+  command
+      ->add_option("--listen", options.listen,
+                   "Address of a page and an API of the guard's own, such as 127.0.0.1:8331; [server] gives "
+                   "the rest. Without it the guard listens nowhere")
+      ->excludes(once);
+  command->callback([&] { chosen = [&options](App& app) { return guard_command(app, options); }; });
+}
+
+void add_audit(CLI::App& cli, AuditCommandOptions& options, Chosen& chosen) {
+  CLI::App* command = cli.add_subcommand(
+      "audit", "Compare what each pipeline's source and sink hold, whether the pipeline runs or not");
+  command->add_option("FILE", options.file, "Configuration file")->required();
+  command->add_option("--only", options.only, "Audit this pipeline alone");
+  command->add_option("--kind", options.kind, "count | checksum; by default as [[guard.audit]] says")
+      ->check(CLI::IsMember({"count", "checksum"}));
+  command->add_flag("--repair", options.repair,
+                    "Deliver again, through the pipeline's own sink, exactly the documents that differ");
+  command->add_flag("--json", options.json, "As JSON, a stable contract");
+  command->callback([&] { chosen = [&options](App& app) { return audit_command(app, options); }; });
+}
+
 CLI::App* add_demo(CLI::App& cli, DemoOptions& options, double& seconds) {
   CLI::App* command =
       cli.add_subcommand("demo", "Show the four planes under faults, with a live page, and audit them");
@@ -140,6 +170,8 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   StatusOptions status;
   PositionOptions position;
   DlqOptions dlq;
+  GuardOptions guard;
+  AuditCommandOptions audit;
   DemoOptions demo;
   ReferenceOptions reference;
   add_run(cli, run, chosen);
@@ -147,6 +179,8 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   add_status(cli, status, chosen);
   add_position(cli, position, chosen);
   add_dlq(cli, dlq, chosen);
+  add_guard(cli, guard, chosen);
+  add_audit(cli, audit, chosen);
   double demo_seconds = 60;
   const CLI::App* demo_command = add_demo(cli, demo, demo_seconds);
   add_reference(cli, reference, chosen);

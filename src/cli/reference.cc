@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "config/pipeline_spec.h"
+#include "guard/settings.h"
 #include "http/server.h"
 
 namespace tidemark::cli {
@@ -17,6 +18,14 @@ struct Page {
   std::string introduction;
   std::vector<const config::ComponentSpec*> specs;
 };
+
+// The tables of [guard], in the order in which they were listed.
+std::vector<const config::ComponentSpec*> guard_specs(const App& app) {
+  std::vector<const config::ComponentSpec*> specs;
+  for (const config::ComponentSpec* spec : app.components.singles)
+    if (spec->kind.starts_with("guard")) specs.push_back(spec);
+  return specs;
+}
 
 std::vector<Page> pages(const App& app) {
   std::vector<Page> pages = {
@@ -38,6 +47,12 @@ std::vector<Page> pages(const App& app) {
        "The server",
        "What stands in `[server]`: the HTTP server with the page, the API and the doors for events.",
        {&http::server_spec()}},
+      {"guard", "The guard",
+       "`[guard]` and the tables below it: what is watched from outside, whom it tells, and what is audited. "
+       "What each "
+       "alert means and what to do about it stands in [operating.md](../operating.md).\n\n" +
+           guard::rules_table(),
+       guard_specs(app)},
       {"stats", "Stats",
        "`[[stats]]`: what the page's stats ask every few seconds, apart from every pipeline.",
        app.components.stats.specs()}};

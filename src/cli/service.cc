@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "base/log.h"
 #include "cli/letter_box.h"
 #include "cli/shutdown_plan.h"
@@ -22,6 +24,17 @@ http::LetterView view_of(DeadLetter letter) {
           .event = std::move(letter.event),
           .at_ms = letter.at_ms,
           .attempts = letter.attempts};
+}
+
+// Whether the stats count exactly the documents whose inserts the pipeline feeds to the page: then one tells on the other.
+bool counts_the_feed(const config::Component& stats, const config::PipelineConfig& pipeline) {
+  if (stats.type != "mongodb" || pipeline.source.type != "mongodb" || pipeline.sink.type != "live")
+    return false;
+  for (const char* field : {"database", "collection"})
+    if (stats.settings.string(field) != pipeline.source.settings.string(field)) return false;
+  static const auto kInserts = nlohmann::json::parse(R"([{"$match": {"operationType": "insert"}}])");
+  return nlohmann::json::parse(pipeline.source.settings.string("filter"), nullptr, false) == kInserts &&
+         pipeline.transforms.empty();
 }
 
 }  // namespace
@@ -50,6 +63,7 @@ Status Service::build() {
   }
   monitor_ = std::make_unique<Monitor>(std::move(subjects), app_.clock);
   TIDEMARK_TRY(build_stats());
+  TIDEMARK_TRY(build_guard());
   return build_server();
 }
 
@@ -92,6 +106,37 @@ Status Service::build_stats() {
   return {};
 }
 
+Status Service::build_guard() {
+  if (!file_.guard) return {};
+  TIDEMARK_ASSIGN(const GuardSettings settings, GuardSettings::of(file_));
+  if (!settings.frame.enabled) return {};
+  GuardServiceOptions options;
+  options.only = options_.only;
+  options.timeline = &timeline_;
+  options.inside = [this](const config::PipelineConfig& pipeline) { return inside_of(pipeline); };
+  TIDEMARK_ASSIGN(guard_, GuardService::create(app_, file_, std::move(options)));
+  return {};
+}
+
+InsideView Service::inside_of(const config::PipelineConfig& pipeline) const {
+  InsideView inside;
+  const auto it = std::find(configs_.begin(), configs_.end(), &pipeline);
+  if (it == configs_.end()) return inside;
+  const PipelineRunner* runner = runners_[static_cast<size_t>(it - configs_.begin())].get();
+  inside.view = [this, name = pipeline.name]() -> std::optional<PipelineView> {
+    for (PipelineView& view : monitor_->views())
+      if (view.name == name) return std::move(view);
+    return std::nullopt;
+  };
+  inside.fenced = [runner] {
+    return runner->finished() && runner->outcome() && runner->outcome()->react == React::kFenced;
+  };
+  const auto same = [&](const config::Component& stats) { return counts_the_feed(stats, pipeline); };
+  if (std::any_of(file_.stats.begin(), file_.stats.end(), same))
+    inside.stats = [this] { return stats_->view(); };
+  return inside;
+}
+
 Status Service::build_server() {
   if (!file_.server) return {};
   TIDEMARK_ASSIGN(http::ServerOptions options, http::server_options(*file_.server, app_.files));
@@ -115,11 +160,13 @@ Status Service::start() {
     // A store that can't be asked now is not an answer: the pipeline itself waits for it.
     if (!stored && stored.error().react != React::kRetry) return fail(std::move(stored).error());
   }
+  if (guard_) TIDEMARK_TRY(guard_->prepare());
   for (const auto& runner : runners_) runner->start();
-  if (!server_) return {};  // nobody would see what the watches find
+  if (!server_ && !guard_) return {};  // nobody would see what the watches find
   monitor_->start();
   stats_->start();
-  log::info("process: the page is at {}", server_->url());
+  if (guard_) guard_->start();
+  if (server_) log::info("process: the page is at {}", server_->url());
   return {};
 }
 
@@ -140,7 +187,9 @@ void Service::stop() {
     server_->stop_accepting();
     server_->wait_drained(kRequestsInFlight);
   };
+  if (guard_) hooks.silence_guard = [this] { guard_->silence(); };
   hooks.stop_watching = [this] {
+    if (guard_) guard_->stop();
     if (stats_) stats_->stop();
     if (monitor_) monitor_->stop();
   };
@@ -153,6 +202,8 @@ void Service::stop() {
 }
 
 std::vector<PipelineView> Service::pipelines() const { return monitor_->views(); }
+
+guard::GuardView Service::guard() const { return guard_ ? guard_->view() : guard::GuardView{}; }
 
 StatsView Service::stats() const { return stats_->view(); }
 

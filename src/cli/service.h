@@ -1,5 +1,5 @@
-// Everything that `tidemark run FILE` runs, as one object: the pipelines, the watch over them, the stats and the HTTP
-// server. `run` owns one, and so does the demo.
+// Everything that `tidemark run FILE` runs, as one object: the pipelines, the watch over them, the stats, the guard and the
+// HTTP server. `run` owns one, and so does the demo.
 //
 // create(), start(), stop() and the destructor belong to the owner's thread; the http::Backend half is called by the
 // server's threads; the rest may be called by any thread.
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/guard_service.h"
 #include "core/plugboard.h"
 #include "env/random.h"
 #include "http/backend.h"
@@ -65,6 +66,7 @@ class Service final : public http::Backend {
   // http::Backend
   std::vector<PipelineView> pipelines() const override;
   StatsView stats() const override;
+  guard::GuardView guard() const override;
   std::vector<TimelineEntry> timeline(uint64_t after) const override { return timeline_.after(after); }
   bool accepts(const std::string& path) const override;
   Result<std::vector<http::LetterView>> letters(const std::string& pipeline, const std::string& after,
@@ -79,7 +81,10 @@ class Service final : public http::Backend {
   Status build();
   Status build_pipeline(const config::PipelineConfig& pipeline);
   Status build_stats();
+  Status build_guard();
   Status build_server();
+  // What the guard may know from inside about the pipeline; nothing of it where it doesn't run here.
+  InsideView inside_of(const config::PipelineConfig& pipeline) const;
   Result<LetterBox*> box_of(const std::string& pipeline) const;
 
   App& app_;
@@ -96,6 +101,7 @@ class Service final : public http::Backend {
       letters_;  // of runners_, in the same order; null without dead letters
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<StatsWatch> stats_;
+  std::unique_ptr<GuardService> guard_;   // null without [guard], or with enabled = false
   std::unique_ptr<http::Backend> peers_;  // what the server asks: this, and its peers'
   std::unique_ptr<http::Server> server_;
   const PipelineParts* without_position_ = nullptr;

@@ -23,6 +23,11 @@ void each(const Pipelines& pipelines, Pick pick, Do act) {
 
 ShutdownSequence plan_shutdown(Pipelines pipelines, PlannedHooks hooks) {
   ShutdownSequence sequence("process");
+  if (hooks.silence_guard) {
+    sequence.add({"silence the guard",
+                  "later, it would take the end of the pipelines for their failure and call somebody",
+                  hooks.silence_guard});
+  }
   sequence.add({"stop accepting HTTP and finish the requests in flight",
                 "later, a request would find its pipeline gone: 503 for what could have been stored", [=] {
                   if (hooks.stop_accepting) hooks.stop_accepting();

@@ -18,12 +18,13 @@ struct PlannedPipeline {
 };
 
 struct PlannedHooks {
+  std::function<void()> silence_guard;   // it raises nothing more; doesn't wait for what it has under way
   std::function<void()> stop_accepting;  // no more HTTP requests; returns once those in flight are answered
-  std::function<void()> stop_watching;   // monitors and stats
+  std::function<void()> stop_watching;   // monitors, stats and guard; returns when their threads have ended
   std::function<void()> close_server;    // sockets of the page's readers
 };
 
-// The seven steps over `pipelines`, whose runners outlive the sequence.
+// The seven steps over `pipelines`, whose runners outlive the sequence; with a guard there is one before them.
 ShutdownSequence plan_shutdown(std::vector<PlannedPipeline> pipelines, PlannedHooks hooks);
 
 }  // namespace tidemark::cli

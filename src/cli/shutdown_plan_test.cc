@@ -1,5 +1,7 @@
 #include "cli/shutdown_plan.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -205,6 +207,43 @@ TEST_F(ShutdownPlan, WithTheBrokerLeftBeforeTheRequestsAreAnsweredBreaksWhatThey
   shut_down(1, 6);
   MutexLock lock(world_.mutex);
   EXPECT_EQ(world_.acknowledged, 0);
+}
+
+// The guard looks at the pipeline from beside it, for the last time when it is silenced.
+class ShutdownPlanWithAGuard : public ShutdownPlan {
+ protected:
+  // How many alerts it raised, with the guard's step in the place of step `n` of the others (counted from 1).
+  int alerts_when_silenced_as_step(size_t n) {
+    begin("mongodb", "sqlite");
+    world_.set(&World::write_may_go_on, true);
+    int alerts = 0;
+    PlannedHooks hooks;
+    hooks.silence_guard = [&] { alerts += runner_->finished() ? 1 : 0; };
+    std::vector<ShutdownSequence::Step> steps = plan_shutdown(planned_, hooks).steps();
+    std::rotate(steps.begin(), steps.begin() + 1, steps.begin() + static_cast<ptrdiff_t>(n));
+    ShutdownSequence moved("test");
+    for (auto& step : steps) moved.add(step);
+    moved.run();
+    runner_->join();
+    return alerts;
+  }
+};
+
+TEST_F(ShutdownPlanWithAGuard, RaisesNothingBecauseOfTheShutdown) {
+  EXPECT_EQ(alerts_when_silenced_as_step(1), 0);
+}
+
+TEST_F(ShutdownPlanWithAGuard, SilencedAfterThePipelinesTakesTheirEndForAFailure) {
+  EXPECT_EQ(alerts_when_silenced_as_step(6), 1);
+}
+
+TEST(ShutdownPlanSteps, HaveTheGuardBeforeThem) {
+  PlannedHooks hooks;
+  hooks.silence_guard = [] {};
+  const ShutdownSequence plan = plan_shutdown({}, hooks);
+  ASSERT_EQ(plan.steps().size(), 8u);
+  EXPECT_EQ(plan.steps().front().name, "silence the guard");
+  EXPECT_THAT(plan.steps().front().breaks_if_moved, HasSubstr("later"));
 }
 
 TEST(ShutdownPlanSteps, AreSevenAndEachSaysWhatBreaksElsewhere) {

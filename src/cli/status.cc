@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/audit_history.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/gap_log.h"
@@ -29,6 +30,24 @@ std::string human_seconds(const nlohmann::json& value) {
   if (seconds < 172800)
     return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " m";
   return std::to_string(seconds / 86400) + " d " + std::to_string(seconds % 86400 / 3600) + " h";
+}
+
+// What the last audits found, where the guard has a folder for it.
+nlohmann::json audits_of(App& app, const config::File& file, const std::string& pipeline) {
+  nlohmann::json all = nlohmann::json::array();
+  if (!file.guard) return all;
+  for (const char* kind : {"count", "checksum"}) {
+    const auto last = last_audit(app.files, file.guard->frame.string("state"), pipeline, kind);
+    if (!last) continue;
+    all.push_back({{"kind", last->kind},
+                   {"finished_at", format_rfc3339(last->finished_at_ms / 1000)},
+                   {"age_seconds", (app.clock.wall_ms() - last->finished_at_ms) / 1000},
+                   {"clean", last->clean()},
+                   {"missing", last->missing},
+                   {"extra", last->extra},
+                   {"different", last->different}});
+  }
+  return all;
 }
 
 // The stable contract of --json: keys are added, never renamed or removed.
@@ -107,6 +126,15 @@ void print_human(const nlohmann::json& status) {
   }
   if (status.contains("gaps_recorded") && status["gaps_recorded"].is_number() && status["gaps_recorded"] != 0)
     line("gaps recorded", std::to_string(status["gaps_recorded"].get<size_t>()));
+  for (const auto& audit : status["audits"]) {
+    const std::string found = audit["clean"].get<bool>()
+                                  ? "equal"
+                                  : std::to_string(audit["missing"].get<uint64_t>()) + " missing, " +
+                                        std::to_string(audit["extra"].get<uint64_t>()) + " extra, " +
+                                        std::to_string(audit["different"].get<uint64_t>()) + " different";
+    line("last audit", audit["kind"].get<std::string>() + ": " + found + ", " +
+                           human_seconds(audit["age_seconds"]) + " ago");
+  }
   if (status.contains("error")) line("error", status["error"].get<std::string>());
 }
 
@@ -117,8 +145,11 @@ int status_command(App& app, const StatusOptions& options) {
   if (!file) return kConfig;
   int code = kOk;
   nlohmann::json all = {{"file", options.file}, {"pipelines", nlohmann::json::array()}};
-  for (const config::PipelineConfig& pipeline : file->pipelines)
-    all["pipelines"].push_back(status_of(app, options.file, pipeline, code));
+  for (const config::PipelineConfig& pipeline : file->pipelines) {
+    nlohmann::json status = status_of(app, options.file, pipeline, code);
+    status["audits"] = audits_of(app, *file, pipeline.name);
+    all["pipelines"].push_back(std::move(status));
+  }
   if (options.json) {
     std::printf("%s\n", all.dump(2).c_str());
   } else {
