@@ -73,7 +73,7 @@ Status Repair::prepare(const CollectionName& collection, std::vector<Item>& item
     kept += document.size();
     documents[index] = bson::Document(document);
   };
-  TIDEMARK_ASSIGN(const Look look, settling_.look(collection, ids, keep, stop));
+  TIDEMARK_ASSIGN(const Findings look, settling_.look(collection, ids, keep, stop));
 
   batch_.clear();
   item_of_event_.clear();

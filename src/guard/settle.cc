@@ -24,7 +24,7 @@ std::optional<DifferenceKind> Sight::difference() const {
   return std::nullopt;
 }
 
-Status Settling::look_at_end(const CollectionName& collection, std::span<const std::string> ids, Look& look,
+Status Settling::look_at_end(const CollectionName& collection, std::span<const std::string> ids, Findings& look,
                              std::stop_token stop) {
   const size_t at_once = scanner_.end_pace().page(std::min(kLookupIdsMax, options_.page_documents_max));
   for (size_t from = 0; from < ids.size(); from += at_once) {
@@ -49,7 +49,7 @@ Status Settling::look_at_end(const CollectionName& collection, std::span<const s
 }
 
 Status Settling::look_at_source(const CollectionName& collection, std::span<const std::string> ids,
-                                const Keep& keep, Look& look, std::stop_token stop) {
+                                const Keep& keep, Findings& look, std::stop_token stop) {
   const size_t at_once = scanner_.source_pace().page(std::min(kLookupIdsMax, options_.page_documents_max));
   for (size_t from = 0; from < ids.size(); from += at_once) {
     const auto some = ids.subspan(from, std::min(at_once, ids.size() - from));
@@ -81,9 +81,9 @@ Status Settling::look_at_source(const CollectionName& collection, std::span<cons
   return {};
 }
 
-Result<Look> Settling::look(const CollectionName& collection, std::span<const std::string> ids,
+Result<Findings> Settling::look(const CollectionName& collection, std::span<const std::string> ids,
                             const Keep& keep, std::stop_token stop) {
-  Look look;
+  Findings look;
   look.sights.resize(ids.size());
   // The order is the proof: see the head of settle.h.
   TIDEMARK_ASSIGN(const Position position, changes_.position(stop));
@@ -110,7 +110,7 @@ Result<Settled> Settling::settle(const CollectionName& collection, std::vector<s
   for (int i = 1; i <= looks && !ids.empty(); ++i) {
     if (i > 1)
       TIDEMARK_TRY(sleep_for(*parts_.clock, std::chrono::milliseconds(options_.recheck_after_ms), stop));
-    TIDEMARK_ASSIGN(const Look look, this->look(collection, ids, nullptr, stop));
+    TIDEMARK_ASSIGN(const Findings look, this->look(collection, ids, nullptr, stop));
     size_t kept = 0;
     for (size_t k = 0; k < ids.size(); ++k) {
       const Sight& sight = look.sights[k];

@@ -36,7 +36,7 @@ struct Sight {
   std::optional<DifferenceKind> difference() const;
 };
 
-struct Look {
+struct Findings {
   std::vector<Sight> sights;  // one for each id, in their order
   bson::Timestamp as_of;      // O
 };
@@ -64,7 +64,7 @@ class Settling {
   // `ids` sorted, each once. `keep` is called with the source's documents as they are found, and again from the start when
   // reading them had to be tried again.
   using Keep = std::function<void(size_t index, bson::View document)>;
-  Result<Look> look(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
+  Result<Findings> look(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
                     std::stop_token stop);
 
   // Looks as often as the options say, with pauses. Sorts `ids` and removes what was given twice.
@@ -72,10 +72,10 @@ class Settling {
                          std::stop_token stop);
 
  private:
-  Status look_at_end(const CollectionName& collection, std::span<const std::string> ids, Look& look,
+  Status look_at_end(const CollectionName& collection, std::span<const std::string> ids, Findings& look,
                      std::stop_token stop);
   Status look_at_source(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
-                        Look& look, std::stop_token stop);
+                        Findings& look, std::stop_token stop);
 
   AuditParts& parts_;
   const AuditOptions& options_;
