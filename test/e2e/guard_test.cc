@@ -102,7 +102,9 @@ TEST_F(Guarded, OneLookSaysWhatIsWrongByItsExitCode) {
   EXPECT_THAT(well, ExitsWith(0));
   EXPECT_THAT(well.output, HasSubstr("nothing is wrong"));
 
-  write_until([&] { return tidemark({"guard", config_, "--once"}).status->code == 1; });
+  write_until([&] {
+    return tidemark({"guard", config_, "--once"}).output.find("lag (") != std::string::npos;
+  });
   const Finished json = tidemark({"guard", config_, "--once", "--json"});
   EXPECT_THAT(json, ExitsWith(1));
   const auto found = nlohmann::json::parse(json.output, nullptr, false);
@@ -111,7 +113,10 @@ TEST_F(Guarded, OneLookSaysWhatIsWrongByItsExitCode) {
   ASSERT_FALSE(found["alerts"].empty());
   for (const char* key : {"name", "pipeline", "severity", "text", "hint", "figure", "limit", "unit"})
     EXPECT_TRUE(found["alerts"][0].contains(key)) << key;
-  EXPECT_EQ(found["alerts"][0]["name"], "lag");
+  // A replica set this young has an oplog of seconds, so that its window may be short too.
+  std::vector<std::string> names;
+  for (const auto& alert : found["alerts"]) names.push_back(alert["name"]);
+  EXPECT_THAT(names, ::testing::Contains("lag"));
   EXPECT_TRUE(found["errors"].empty());
   EXPECT_TRUE(hook_.calls().empty()) << "a look by hand calls nobody";
 
