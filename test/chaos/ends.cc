@@ -1,0 +1,331 @@
+#include "chaos/ends.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bson/json.h"
+#include "chaos/writer.h"
+#include "core/position.h"
+#include "e2e/destination.h"
+#include "support/postgres.h"
+
+namespace tidemark::chaos {
+namespace {
+
+using e2e::sqlite_query;
+using nlohmann::json;
+using testing::PostgresServer;
+
+const std::string kEnd = kEndId;
+
+// A number in canonical Extended JSON.
+int64_t number(const json& value) {
+  if (value.is_number_integer()) return value.get<int64_t>();
+  for (const char* type : {"$numberInt", "$numberLong"})
+    if (value.is_object() && value.contains(type)) return std::stoll(value[type].get<std::string>());
+  return -1;
+}
+
+int64_t version_in(const json& document) {
+  return document.is_object() && document.contains("v") ? number(document["v"]) : -1;
+}
+
+json parsed(const std::string& text) { return json::parse(text, nullptr, false); }
+
+// What an update set, else the document.
+int64_t version_of(const std::string& op, const json& document, const json& update) {
+  if (op != "update") return version_in(document);
+  return update.is_object() && update.contains("updatedFields") ? version_in(update["updatedFields"]) : -1;
+}
+
+const char* mode_of(const RelayKind& kind) { return kind.log ? "log" : "current"; }
+
+std::string exclude_end(const std::string& column) { return column + " <> '" + kEnd + "'"; }
+
+class SqliteEnd final : public End {
+ public:
+  SqliteEnd(const RelayKind& kind, const Places& places, int index)
+      : kind_(kind), path_(fmt::format("{}/relay{}.db", places.folder, index)) {}
+
+  std::string toml() const override {
+    return fmt::format(
+        "[pipeline.sink]\ntype = \"sqlite\"\npath = \"{}\"\ntable = \"orders\"\nmode = \"{}\"\nbusy_timeout "
+        "= "
+        "\"20ms\"\n",
+        path_, mode_of(kind_));
+  }
+  std::string position() override {
+    if (!has("tidemark_positions")) return "";
+    const auto rows = sqlite_query(path_, "SELECT token FROM tidemark_positions");
+    return rows.empty() ? "" : rows[0][0];
+  }
+  Documents documents() override {
+    Documents all;
+    if (!has("orders")) return all;
+    for (const auto& row : sqlite_query(path_, "SELECT id, doc FROM orders WHERE " + exclude_end("id")))
+      all.emplace(normal_json(row[0]), normal_json(row[1]));
+    return all;
+  }
+  std::vector<LoggedEvent> events() override {
+    std::vector<LoggedEvent> all;
+    if (!has("orders")) return all;
+    for (const auto& row : sqlite_query(path_, "SELECT token, op, id, doc, \"update\" FROM orders WHERE " +
+                                                   exclude_end("id") + " ORDER BY rowid"))
+      all.push_back(
+          {row[0], row[1], normal_json(row[2]), version_of(row[1], parsed(row[3]), parsed(row[4]))});
+    return all;
+  }
+  int64_t rows_beyond_position() override {
+    if (!has("orders") || !has("tidemark_positions")) return 0;
+    const auto rows = sqlite_query(
+        path_, "SELECT count(*) FROM orders WHERE token > (SELECT token FROM tidemark_positions)");
+    return std::stoll(rows[0][0]);
+  }
+  std::string lockable(bool) const override { return path_; }
+
+ private:
+  // A file that nobody made yet is not made by looking.
+  bool has(const std::string& table) const {
+    return std::filesystem::exists(path_) &&
+           !sqlite_query(path_, "SELECT 1 FROM sqlite_master WHERE name = '" + table + "'").empty();
+  }
+  const RelayKind& kind_;
+  const std::string path_;
+};
+
+class PostgresEnd final : public End {
+ public:
+  PostgresEnd(const RelayKind& kind, const Places& places, int index)
+      : kind_(kind),
+        uri_(places.postgres_uri),
+        table_(fmt::format("relay{}", index)),
+        positions_(fmt::format("positions{}", index)) {}
+
+  std::string toml() const override {
+    return fmt::format(
+        "[pipeline.sink]\ntype = \"postgres\"\nuri = \"{}\"\ntable = \"{}\"\nmode = \"{}\"\nposition_table = "
+        "\"{}\"\nconnect_timeout = \"500ms\"\nstatement_timeout = \"200ms\"\n",
+        uri_, table_, mode_of(kind_), positions_);
+  }
+  std::string position() override {
+    if (!has(positions_)) return "";
+    const auto rows = PostgresServer::query(uri_, "SELECT token FROM " + positions_);
+    return rows.empty() ? "" : rows[0];
+  }
+  Documents documents() override {
+    Documents all;
+    if (!has(table_)) return all;
+    for (const json& row : rows("json_build_array(id, doc::text)"))
+      all.emplace(normal_json(row[0].get<std::string>()), normal_json(row[1].get<std::string>()));
+    return all;
+  }
+  std::vector<LoggedEvent> events() override {
+    std::vector<LoggedEvent> all;
+    if (!has(table_)) return all;
+    for (const json& row : rows("json_build_array(token, op, id::text, doc, \"update\")")) {
+      const std::string op = row[1];
+      all.push_back({row[0], op, normal_json(row[2].get<std::string>()), version_of(op, row[3], row[4])});
+    }
+    return all;
+  }
+  bool keeps_order() const override { return false; }
+  int64_t rows_beyond_position() override {
+    if (!has(table_) || !has(positions_)) return 0;
+    return std::stoll(
+        PostgresServer::query(uri_, fmt::format("SELECT count(*) FROM {} WHERE token > (SELECT token "
+                                                "FROM {})",
+                                                table_, positions_))[0]);
+  }
+  std::string lockable(bool positions) const override { return positions ? positions_ : table_; }
+
+ private:
+  bool has(const std::string& table) const {
+    return PostgresServer::query(uri_, "SELECT to_regclass('" + table + "') IS NOT NULL")[0] == "t";
+  }
+  std::vector<json> rows(const std::string& columns) const {
+    std::vector<json> all;
+    for (const std::string& row : PostgresServer::query(
+             uri_, "SELECT " + columns + " FROM " + table_ + " WHERE " + exclude_end("id::text")))
+      all.push_back(json::parse(row));
+    return all;
+  }
+  const RelayKind& kind_;
+  const std::string uri_, table_, positions_;
+};
+
+// A client alone waits 5 s before it asks a member again that has just failed, so each failure gets a new one.
+class RenewedClient {
+ public:
+  explicit RenewedClient(std::string uri)
+      : uri_(std::move(uri) + "&serverSelectionTimeoutMS=500&socketTimeoutMS=1000&connectTimeoutMS=500") {}
+
+  template <class Call>
+  auto ask(Call call) {
+    if (!client_) client_.emplace(uri_);
+    auto answer = call(*client_);
+    if (answer) return *answer;
+    client_.reset();
+    throw std::runtime_error(answer.error().describe());
+  }
+
+ private:
+  const std::string uri_;
+  std::optional<testing::Mongo> client_;
+};
+
+// A position in a collection, as the majority has it: what only the primary has may still be taken back.
+std::string position_in(RenewedClient& client, const std::string& database, const std::string& collection) {
+  const auto reply = client.ask([&](testing::Mongo& mongo) {
+    return mongo.run(database,
+                     R"({"find": ")" + collection +
+                         R"(", "limit": 1, "singleBatch": true, "readConcern": {"level": "majority"}})");
+  });
+  const auto token = reply.view().find_path("cursor.firstBatch.0.token._data");
+  return token && token->is_string() ? std::string(token->string()) : "";
+}
+
+class FileEnd final : public End {
+ public:
+  FileEnd(const RelayKind& kind, const Places& places, int index)
+      : kind_(kind),
+        path_(fmt::format("{}/relay{}.jsonl", places.folder, index)),
+        position_path_(fmt::format("{}/relay{}.position", places.folder, index)),
+        uri_(places.mongodb_uri + fmt::format("&appName=position{}", index)),
+        database_(places.database + fmt::format("_positions{}", index)),
+        client_(places.mongodb_uri) {}
+
+  std::string toml() const override {
+    const std::string sink =
+        fmt::format("[pipeline.sink]\ntype = \"file\"\npath = \"{}\"\nrotate_bytes = \"16KiB\"\n", path_);
+    if (!kind_.mongodb_position)
+      return sink + fmt::format("[pipeline.position]\ntype = \"file\"\npath = \"{}\"\n", position_path_);
+    return sink + fmt::format(
+                      "[pipeline.position]\ntype = \"mongodb\"\nuri = \"{}\"\ndatabase = \"{}\"\nlease_ttl = "
+                      "\"12s\"\n",
+                      uri_, database_);
+  }
+  std::string position() override {
+    if (kind_.mongodb_position) return position_in(client_, database_, "positions");
+    std::ifstream file(position_path_, std::ios::binary);
+    const auto stored = StoredPosition::decode(std::string{std::istreambuf_iterator<char>(file), {}});
+    return stored ? std::string(token_data(stored->position.token())) : "";
+  }
+  // Rotated files first, by number.
+  std::vector<LoggedEvent> events() override {
+    std::vector<std::string> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(path_).parent_path()))
+      if (entry.path().string().starts_with(path_ + ".0")) paths.push_back(entry.path().string());
+    std::ranges::sort(paths);
+    paths.push_back(path_);
+    std::vector<LoggedEvent> all;
+    for (const std::string& path : paths) {
+      for (const std::string& line : whole_lines(path)) {
+        LoggedEvent event = event_of_json(line);
+        if (event.id != kEnd) all.push_back(std::move(event));
+      }
+    }
+    return all;
+  }
+
+ private:
+  const RelayKind& kind_;
+  const std::string path_, position_path_, uri_, database_;
+  RenewedClient client_;
+};
+
+class MongodbEnd final : public End {
+ public:
+  MongodbEnd(const RelayKind& kind, const Places& places, int index)
+      : kind_(kind),
+        uri_(places.mongodb_uri + fmt::format("&appName=sink{}", index)),
+        database_(places.database + fmt::format("_copy{}", index)),
+        client_(places.mongodb_uri) {}
+
+  std::string toml() const override {
+    return fmt::format(
+        "[pipeline.sink]\ntype = \"mongodb\"\nuri = \"{}\"\ndatabase = \"{}\"\ncollection = \"orders\"\nmode "
+        "= "
+        "\"current\"\ntransaction = \"{}\"\nlease_ttl = \"12s\"\n",
+        uri_, database_, kind_.transaction ? "auto" : "off");
+  }
+  std::string position() override { return position_in(client_, database_, "tidemark_positions"); }
+  Documents documents() override {
+    const auto found = client_.ask([&](testing::Mongo& mongo) { return mongo.find(database_, "orders"); });
+    Documents all;
+    for (const bson::Document& document : found) {
+      json parsed = json::parse(bson::to_json(document));
+      parsed.erase("_tidemark");
+      if (parsed["_id"].dump() != kEnd) all.emplace(parsed["_id"].dump(), parsed.dump());
+    }
+    return all;
+  }
+
+ private:
+  const RelayKind& kind_;
+  const std::string uri_, database_;
+  RenewedClient client_;
+};
+
+}  // namespace
+
+std::unique_ptr<End> End::make(const RelayKind& kind, const Places& places, int index) {
+  switch (kind.sink) {
+    case SinkType::kSqlite:
+      return std::make_unique<SqliteEnd>(kind, places, index);
+    case SinkType::kPostgres:
+      return std::make_unique<PostgresEnd>(kind, places, index);
+    case SinkType::kFile:
+      return std::make_unique<FileEnd>(kind, places, index);
+    case SinkType::kMongodb:
+      break;
+  }
+  return std::make_unique<MongodbEnd>(kind, places, index);
+}
+
+Result<Documents> source_documents(testing::Mongo& client, const std::string& database) {
+  TIDEMARK_ASSIGN(const auto found, client.find(database, kCollection));
+  Documents all;
+  for (const bson::Document& document : found) {
+    const json parsed = json::parse(bson::to_json(document));
+    if (parsed["_id"].dump() != kEnd) all.emplace(parsed["_id"].dump(), parsed.dump());
+  }
+  return all;
+}
+
+std::map<std::string, int64_t> versions(const Documents& documents) {
+  std::map<std::string, int64_t> all;
+  for (const auto& [id, document] : documents) all.emplace(id, version_in(json::parse(document)));
+  return all;
+}
+
+LoggedEvent event_of_json(const std::string& line) {
+  const json event = json::parse(line);
+  const std::string op = event.value("operationType", "");
+  const auto part = [&event](const char* name) { return event.contains(name) ? event[name] : json(); };
+  return {event["_id"]["_data"], op, event.contains("documentKey") ? event["documentKey"]["_id"].dump() : "",
+          version_of(op, part("fullDocument"), part("updateDescription"))};
+}
+
+std::vector<std::string> whole_lines(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> lines;
+  size_t from = 0;
+  for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
+    lines.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return lines;
+}
+
+bson::Timestamp time_of_token(const std::string& token) {
+  if (token.size() < 18 || !token.starts_with("82")) return {};
+  return {static_cast<uint32_t>(std::stoul(token.substr(2, 8), nullptr, 16)),
+          static_cast<uint32_t>(std::stoul(token.substr(10, 8), nullptr, 16))};
+}
+
+}  // namespace tidemark::chaos

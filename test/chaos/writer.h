@@ -1,0 +1,72 @@
+// The application of a trial: writes to one collection, one write after the other and each acknowledged by the majority, and
+// remembers what was acknowledged and what it doesn't know. Runs on a thread of its own; the counters may be read from any
+// thread, the history after join(). The same seed makes the same writes as long as the same ones succeed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "bson/document.h"
+#include "chaos/history.h"
+
+namespace tidemark::chaos {
+
+inline constexpr const char* kCollection = "orders";
+inline constexpr const char* kEndId = "\"the end\"";
+
+struct WriterOptions {
+  std::string uri;
+  std::string database;
+  uint64_t seed = 0;
+  int writes = 0;
+  int pause_us = 1'000;  // between two writes
+};
+
+class Writer {
+ public:
+  explicit Writer(WriterOptions options);
+  ~Writer();
+
+  int tried() const { return tried_.load(); }
+  bool done() const { return done_.load(); }
+  // Ends early.
+  void stop() { thread_.request_stop(); }
+  void join();
+
+  // After join().
+  History& history() { return history_; }
+  uint64_t unknown() const { return unknown_; }
+  // What contradicts an acknowledgement: an update of a document that must be there finds none.
+  const std::string& contradiction() const { return contradiction_; }
+  // After join(): writes the last document and gives the cluster time that a position must reach to be behind it. Tries
+  // for as long as `patience_ms`.
+  Result<bson::Timestamp> write_the_end(int patience_ms);
+
+ private:
+  struct Client;
+  struct Slot;
+  void run(std::stop_token stop);
+  void write_one(Slot& slot);
+  void write_transaction();
+  Slot& any_slot();
+
+  const WriterOptions options_;
+  std::unique_ptr<Client> client_;
+  std::vector<Slot> slots_;
+  History history_;
+  uint64_t unknown_ = 0;
+  int64_t next_n_ = 0;
+  std::string contradiction_;
+  std::atomic<int> tried_ = 0;
+  std::atomic<bool> done_ = false;
+  std::jthread thread_;
+};
+
+// The id of writes that the chaos makes without the majority, so that a rollback takes them back.
+std::string unreplicated_id_json(int64_t n);
+
+}  // namespace tidemark::chaos
