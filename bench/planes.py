@@ -13,7 +13,7 @@ CONNECTIONS = 8       # requests under way
 # What Tidemark may have under way without a confirm: one request of each connection.
 WINDOW = BATCH * CONNECTIONS
 NODE_EVENTS = 5_000
-ROUNDS = 3            # of both sides in turns, and the best of each: a broker's speed varies more than what is compared
+ROUNDS = 3            # of both sides in turns, and the best of each: brokers and disks vary more than what is compared
 FEED_RATE = 1_000     # events a second
 DATABASE = "bench"
 

@@ -73,6 +73,7 @@ class Postgres:
             command += ["-c", setting]
         self._log = open(self._folder / "log", "w")
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, cwd=self._folder)
+        self.pid = self._process.pid
         self.uri = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._wait()
 

@@ -1,6 +1,6 @@
 // Writes the benchmark's documents: {_id: n, customer, status, total, note}, about 440 bytes as a change
-// event's document.
-//   --mongo URI --database D --collection C --count N [--first N]
+// event's document. `dated`, each has a date `at` too, one a second.
+//   --mongo URI --database D --collection C --count N [--first N] [--dated 1]
 #include <algorithm>
 
 #include <mongoc/mongoc.h>
@@ -12,14 +12,16 @@ using tidemark::bench::die;
 namespace {
 
 constexpr int64_t kBatch = 1000;
+constexpr int64_t kFirstMs = 1'767'225'600'000;
 
-void append_document(bson_t* document, int64_t number) {
+void append_document(bson_t* document, int64_t number, bool dated) {
   static const std::string note(330, 'n');
   BSON_APPEND_INT64(document, "_id", number);
   BSON_APPEND_INT64(document, "customer", number * 7919 % 100'003);
   BSON_APPEND_UTF8(document, "status", number % 3 == 0 ? "shipped" : "open");
   BSON_APPEND_DOUBLE(document, "total", static_cast<double>(number % 10'000) / 100);
   BSON_APPEND_UTF8(document, "note", note.c_str());
+  if (dated) BSON_APPEND_DATE_TIME(document, "at", kFirstMs + 1000 * number);
 }
 
 }  // namespace
@@ -39,7 +41,7 @@ int main(int argc, char** argv) {
     mongoc_bulk_operation_t* bulk = mongoc_collection_create_bulk_operation_with_opts(collection, nullptr);
     for (int64_t i = 0; i < size; ++i) {
       bson_t document = BSON_INITIALIZER;
-      append_document(&document, first + done + i);
+      append_document(&document, first + done + i, arguments.has("dated"));
       mongoc_bulk_operation_insert(bulk, &document);
       bson_destroy(&document);
     }

@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
     for (int64_t n = done; n < done + size; ++n) {
       append_quoted(ids, "{\"$numberLong\":\"" + std::to_string(n) + "\"}");
       append_quoted(documents, document(n));
-      append_quoted(tokens, "8265" + std::to_string(100'000'000'000 + n) + std::string(90, '0'));
+      append_quoted(tokens, tidemark::bench::token_text(n));
     }
     for (std::string* array : {&ids, &documents, &tokens}) *array += '}';
     const char* values[] = {ids.c_str(), documents.c_str(), tokens.c_str()};

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
       "INSERT INTO bulk VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, "
       "token = excluded.token, cluster_time = excluded.cluster_time WHERE token < excluded.token",
       -1, &upsert, nullptr);
-  const std::string note(330, 'n'), zeros(90, '0'), time = "2026-01-01T00:00:00Z";
+  const std::string note(330, 'n'), time = "2026-01-01T00:00:00Z";
   const int64_t count = arguments.number("count");
   const double started = tidemark::bench::seconds_now();
   std::string id, document, token;
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
       id = "{\"$numberLong\":\"" + std::to_string(n) + "\"}";
       document = "{\"_id\":" + id + ",\"customer\":{\"$numberLong\":\"" + std::to_string(n * 7919 % 100'003) +
                  "\"},\"status\":\"open\",\"total\":{\"$numberDouble\":\"1.5\"},\"note\":\"" + note + "\"}";
-      token = "8265" + std::to_string(100'000'000'000 + n) + zeros;
+      token = tidemark::bench::token_text(n);
       bind_text(upsert, 1, id);
       bind_text(upsert, 2, document);
       bind_text(upsert, 3, token);
