@@ -24,8 +24,8 @@ std::optional<DifferenceKind> Sight::difference() const {
   return std::nullopt;
 }
 
-Status Settling::look_at_end(const CollectionName& collection, std::span<const std::string> ids, Findings& look,
-                             std::stop_token stop) {
+Status Settling::look_at_end(const CollectionName& collection, std::span<const std::string> ids,
+                             Findings& look, std::stop_token stop) {
   const size_t at_once = scanner_.end_pace().page(std::min(kLookupIdsMax, options_.page_documents_max));
   for (size_t from = 0; from < ids.size(); from += at_once) {
     const auto some = ids.subspan(from, std::min(at_once, ids.size() - from));
@@ -82,7 +82,7 @@ Status Settling::look_at_source(const CollectionName& collection, std::span<cons
 }
 
 Result<Findings> Settling::look(const CollectionName& collection, std::span<const std::string> ids,
-                            const Keep& keep, std::stop_token stop) {
+                                const Keep& keep, std::stop_token stop) {
   Findings look;
   look.sights.resize(ids.size());
   // The order is the proof: see the head of settle.h.

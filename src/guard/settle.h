@@ -65,7 +65,7 @@ class Settling {
   // reading them had to be tried again.
   using Keep = std::function<void(size_t index, bson::View document)>;
   Result<Findings> look(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
-                    std::stop_token stop);
+                        std::stop_token stop);
 
   // Looks as often as the options say, with pauses. Sorts `ids` and removes what was given twice.
   Result<Settled> settle(const CollectionName& collection, std::vector<std::string> ids,
