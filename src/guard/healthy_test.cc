@@ -30,7 +30,9 @@ void live(Bench& bench, SeededRandom& random, int at_s, uint32_t& restarted_at) 
     if (at_s >= 20 && sim.second - restarted_at >= 110 && !sim.resumes() && one_in(60)) {
       restarted_at = sim.second;
       const int scan = one_in(3) ? 60 + static_cast<int>(random.below(500)) : 1;
-      sim.restart(1 + static_cast<int>(random.below(15)), scan, one_in(2));
+      const bool in_read = one_in(2);
+      const int down = 1 + static_cast<int>(random.below(15));
+      sim.restart(down, scan, in_read);
     }
   }
   // A look that fails once says nothing yet.
