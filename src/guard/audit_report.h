@@ -100,7 +100,7 @@ struct RepairReport {
   uint64_t written = 0;   // rows written as the source has them
   uint64_t removed = 0;   // rows removed
   uint64_t healed = 0;    // right already when looked at again
-  uint64_t rejected = 0;  // the sink can't take the document
+  uint64_t rejected = 0;  // the sink can't take the document, or no event can name the row
   double seconds = 0;
   std::vector<AuditDifference> still_wrong;  // after the last look; all of them
 

@@ -102,8 +102,15 @@ Status Repair::add_event(const CollectionName& collection, Item& item, const bso
   const std::string id = repair_id(as_of);
   const EventMark mark{id, as_of, parts_.clock->wall_ms()};
   if (*item.kind == DifferenceKind::kExtra) {
-    TIDEMARK_ASSIGN(const bson::Document key, bson::Document::from_json("{\"_id\":" + item.id + "}"));
-    TIDEMARK_ASSIGN(const Event event, make_event(Op::kDelete, collection, key, {}, mark, batch_));
+    const auto key = bson::Document::from_json("{\"_id\":" + item.id + "}");
+    std::string id_text;
+    // A row made by hand may have an id that is no value, or `5` beside the right {"$numberInt":"5"}: no event can name
+    // that row, and one that tried would remove another.
+    if (!key || !id_of(key->view(), id_text) || id_text != item.id) {
+      item.rejected = true;
+      return {};
+    }
+    TIDEMARK_ASSIGN(const Event event, make_event(Op::kDelete, collection, *key, {}, mark, batch_));
     batch_.events().push_back(event);
     item.removed = true;
     return {};

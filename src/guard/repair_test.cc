@@ -33,6 +33,22 @@ TEST(AuditRepair, TouchesExactlyTheRowsThatAreWrong) {
   EXPECT_TRUE(bench.run().clean());
 }
 
+TEST(AuditRepair, LeavesARowAloneWhoseIdNoEventCanName) {
+  World world;
+  fill_world(world, 50);
+  for (const char* id : {"3", "hello", "{\"$numberInt\":\"3\"},\"x\":{\"$numberInt\":\"4\"}"})
+    world.rows[world.orders][id] = {.doc = "{}", .token = "82"};
+  Bench bench(world);
+  const AuditReport report = bench.run();
+  EXPECT_EQ(report.extra, 3U);
+  auto repaired = bench.audit->repair(report, {});
+  ASSERT_TRUE(repaired) << repaired.error().describe();
+  EXPECT_EQ(repaired->rejected, 3U);
+  EXPECT_EQ(repaired->still_wrong.size(), 3U);
+  EXPECT_THAT(bench.touched, ::testing::IsEmpty());
+  EXPECT_EQ(world.rows[world.orders].count(int_id(3)), 1U);
+}
+
 TEST(AuditRepair, WinsOverWhatWasAndLosesAgainstWhatComes) {
   const bson::Timestamp time{1'700'000'000, 7};
   World world;
