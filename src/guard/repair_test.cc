@@ -37,7 +37,7 @@ TEST(AuditRepair, LeavesARowAloneWhoseIdNoEventCanName) {
   World world;
   fill_world(world, 50);
   for (const char* id : {"3", "hello", "{\"$numberInt\":\"3\"},\"x\":{\"$numberInt\":\"4\"}"})
-    world.rows[world.orders][id] = {.doc = "{}", .token = "82"};
+    world.rows[world.orders][id] = {.doc = "{}", .token = "82", .time_ms = {}};
   Bench bench(world);
   const AuditReport report = bench.run();
   EXPECT_EQ(report.extra, 3U);
