@@ -86,8 +86,10 @@ TEST(Chaos, CountsWhatTheUsualLoopsLose) {
   if (const char* server = std::getenv("TIDEMARK_TEST_SERVER");
       server != nullptr && std::string(server) == "real")
     GTEST_SKIP() << "the loops are the same on every server";
-  const Finished finished = chaos(
-      {"--jobs", "1", "--stock", "--schedule", "seed 6; writes 120; relays sqlite-log; 40 kill-relay 0 120"});
+  // Down for long enough that something is written meanwhile, on a slow machine too.
+  const Finished finished = chaos({"--jobs", "1", "--stock", "--schedule",
+                                   "seed 6; writes 150; relays sqlite-log; 30 kill-relay 0 600; "
+                                   "70 kill-relay 0 600; 110 kill-relay 0 600"});
   EXPECT_EQ(code_of(finished), 0) << finished.output << finished.error_output;
   EXPECT_THAT(finished.output, HasSubstr("| Tidemark | 0 of 1 | 0 | 0 |"));
   EXPECT_THAT(finished.output, HasSubstr("starts at now | 1 of 1 |"));

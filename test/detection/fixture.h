@@ -136,6 +136,8 @@ class Detection : public e2e::EndToEnd {
     std::vector<guard::AlertView> fired_ GUARDED_BY(mutex_);
   };
 
+  // Empty where there is none, or none can be read.
+  Position stored_position();
   static std::string named(const std::string& uri);
   uint64_t retry_count() const;
   int patience_of(RuleId rule) const;

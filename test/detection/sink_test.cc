@@ -140,6 +140,7 @@ TEST_F(LaneDetection, ALaneThatIsStuck) {
   start_guard(See::kOutsideAlone);
   healthy_tick();
   write_orders(0, 100);
+  ASSERT_TRUE(testing::eventually([&] { return relay_->status().in_flight_events > 0; }));
   expect_flagged(RuleId::kPositionStuck);
 }
 
@@ -150,6 +151,7 @@ TEST_F(LaneDetection, ADestinationThatRefusesEveryWrite) {
   start_guard();
   healthy_tick();
   write_orders(0, 100);
+  ASSERT_TRUE(testing::eventually([&] { return relay_->status().sink_retries > 0; }));
   expect_flagged(RuleId::kSinkFailing, {RuleId::kPositionStuck});
 }
 
