@@ -18,6 +18,8 @@ std::string_view to_string(React react) {
       return "cancelled";
     case React::kConfig:
       return "configuration";
+    case React::kDenied:
+      return "denied";
     case React::kFatal:
       return "fatal";
   }

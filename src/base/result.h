@@ -20,8 +20,10 @@ enum class React {
   kCorrupt,       // stored data fails its own check: terminal, never treated as "absent"
   kFenced,        // another instance owns the position: stop at once, write nothing more
   kCancelled,     // stop was requested while the call ran: nothing is wrong
-  kConfig,        // the configuration, a grant or the deployment's kind is wrong: stop, tell the operator
-  kFatal,         // anything else that waiting can't mend
+  kConfig,        // the configuration or the deployment's kind is wrong: stop, tell the operator
+  kDenied,  // credentials, a grant, a certificate or a permission is refused: kConfig where it never worked,
+            // waited out for `auth_patience` where it has (core/denials.h)
+  kFatal,   // anything else that waiting can't mend
 };
 
 std::string_view to_string(React react);

@@ -33,6 +33,7 @@ inline ExitCode exit_code(React react) {
     case React::kCancelled:
       return kOk;
     case React::kConfig:
+    case React::kDenied:
       return kConfig;
     case React::kFatal:
       return kInternal;

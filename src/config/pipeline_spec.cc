@@ -69,6 +69,11 @@ ComponentSpec make_pipeline_spec() {
       duration("retry_initial", "1s", 10, kHourMs,
                "The first wait after a fault that may pass; it doubles from there."),
       duration("retry_max", "30s", 10, kHourMs, "The longest wait between two tries."),
+      duration(
+          "auth_patience", "10m", 0, 24 * kHourMs,
+          "How long refused credentials, grants, certificates and permissions are waited out where they have "
+          "worked before in this process (a password that is rotated, a user that is created anew). What has "
+          "never worked ends the pipeline after three tries; 0s ends it at the first refusal in any case."),
       {.name = "on_reject",
        .type = FieldType::kEnum,
        .doc = "What happens to one event that no retry can deliver: `stop` ends the pipeline there, "

@@ -19,13 +19,19 @@ PipelineCore::PipelineCore(PipelineLimits limits, SourceIdentity identity, Rando
       identity_(std::move(identity)),
       random_(random),
       source_backoff_(limits.retry),
+      identify_denials_(limits.auth_patience),
+      open_denials_(limits.auth_patience),
+      read_denials_(limits.auth_patience),
       position_backoff_(limits.retry),
+      position_denials_(limits.auth_patience),
       watermark_(limits.in_flight_batches_max),
       save_backoff_(limits.retry),
-      letter_backoff_(limits.retry) {
+      save_denials_(limits.auth_patience),
+      letter_backoff_(limits.retry),
+      letter_denials_(limits.auth_patience) {
   TIDEMARK_CHECK(limits.lanes >= 1, "a pipeline needs a lane");
   TIDEMARK_CHECK(!limits.transactional || limits.lanes == 1, "a transactional sink has one lane");
-  for (int i = 0; i < limits.lanes; ++i) lanes_.emplace_back(limits.retry);
+  for (int i = 0; i < limits.lanes; ++i) lanes_.emplace_back(limits);
 }
 
 void PipelineCore::step(Input input, Mono now, std::vector<Action>& actions) {
@@ -52,7 +58,8 @@ void PipelineCore::on(SourceReady, Mono now) {
 
 void PipelineCore::on(Identified input, Mono now) {
   source_ = SourcePhase::kClosed;
-  if (!input.result) return source_failed(input.result.error(), now);
+  if (!input.result) return source_failed(input.result.error(), identify_denials_, now);
+  identify_denials_.worked();
   identified_ = true;
   deployment_ = std::move(input.result->deployment);
 }
@@ -60,7 +67,8 @@ void PipelineCore::on(Identified input, Mono now) {
 void PipelineCore::on(SinkOpened input, Mono now) {
   Lane& lane = lanes_[static_cast<size_t>(input.lane)];
   lane.busy = false;
-  if (!input.result) return lane_failed(lane, input.result.error(), now);
+  if (!input.result) return lane_failed(lane, input.result.error(), lane.open_denials, now);
+  lane_worked(&Lane::open_denials, lane);
   lane.open = true;
 }
 
@@ -68,13 +76,15 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
   const bool first = position_ == PositionPhase::kUnknown || position_ == PositionPhase::kAcquiring;
   if (limits_.transactional) lanes_[0].busy = false;
   if (!input.result) {
-    if (limits_.transactional) return lane_failed(lanes_[0], input.result.error(), now);
+    if (limits_.transactional)
+      return lane_failed(lanes_[0], input.result.error(), lanes_[0].open_denials, now);
     position_ = PositionPhase::kUnknown;
-    if (ends_pipeline(input.result.error(), now)) return;
-    status_.last_error = input.result.error().describe();
-    position_retry_at_ = now + position_backoff_.next(random_);
+    if (ends_pipeline(input.result.error(), position_denials_, now)) return;
+    position_retry_at_ = next_try(position_backoff_, position_denials_, now);
     return;
   }
+  position_denials_.worked();
+  if (limits_.transactional) lane_worked(&Lane::open_denials, lanes_[0]);
   const std::optional<StoredPosition>& stored = *input.result;
   if (!stored) {
     return begin_drain(
@@ -109,8 +119,9 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
 void PipelineCore::on(SourceOpened input, Mono now) {
   if (!input.result) {
     source_ = SourcePhase::kClosed;
-    return source_failed(input.result.error(), now);
+    return source_failed(input.result.error(), open_denials_, now);
   }
+  open_denials_.worked();
   source_ = SourcePhase::kOpen;
   ++status_.source_opens;
   if (opened_before_) return;  // read_position_ stands; the first read brings a newer mark
@@ -131,8 +142,9 @@ void PipelineCore::on(ReadDone input, Mono now) {
   if (draining_) return;  // what was read isn't owed: nothing of it was acknowledged
   if (!input.result) {
     source_ = SourcePhase::kClosed;
-    return source_failed(input.result.error(), now);
+    return source_failed(input.result.error(), read_denials_, now);
   }
+  read_denials_.worked();
   const bool moved = input.result->resume_after != read_position_;
   const bool empty = input.result->events->events().empty();
   const bool closed = input.result->closed;
@@ -144,7 +156,8 @@ void PipelineCore::on(ReadDone input, Mono now) {
   // would spin.
   if (!moved)
     source_failed(
-        Error{React::kRetry, "the server closed the cursor without an event or a new high-water mark"}, now);
+        Error{React::kRetry, "the server closed the cursor without an event or a new high-water mark"},
+        read_denials_, now);
 }
 
 void PipelineCore::on(WriteDone input, Mono now) {
@@ -152,6 +165,7 @@ void PipelineCore::on(WriteDone input, Mono now) {
   lane.busy = false;
   if (input.result) {
     lane.backoff.reset();
+    lane_worked(&Lane::write_denials, lane);
     if (!input.job.events.empty()) {
       source_backoff_.reset();
       status_.last_event_time = input.job.events.back().cluster_time;
@@ -173,7 +187,7 @@ void PipelineCore::on(WriteDone input, Mono now) {
   deliver_prefix(input.job, failure.durable_prefix);
   acknowledge(now, nullptr);
   if (!draining_) lane.retry = std::move(input.job);
-  lane_failed(lane, failure.error, now);
+  lane_failed(lane, failure.error, lane.write_denials, now);
 }
 
 void PipelineCore::on(SaveDone input, Mono now) {
@@ -185,25 +199,25 @@ void PipelineCore::on(SaveDone input, Mono now) {
     gate_open_ = true;
     last_save_ = now;
     save_backoff_.reset();
+    save_denials_.worked();
     return;
   }
   ++status_.save_failures;
   if (!to_save_) to_save_ = std::move(saving_position_);  // else a newer one waits already
   to_save_urgent_ = true;
-  if (ends_pipeline(input.result.error(), now)) return;
-  status_.last_error = input.result.error().describe();
-  save_retry_at_ = now + save_backoff_.next(random_);
+  if (ends_pipeline(input.result.error(), save_denials_, now)) return;
+  save_retry_at_ = next_try(save_backoff_, save_denials_, now);
 }
 
 void PipelineCore::on(DeadLetterDone input, Mono now) {
   letter_out_ = false;
   if (!input.result) {
-    if (ends_pipeline(input.result.error(), now)) return;
-    status_.last_error = input.result.error().describe();
-    letter_retry_at_ = now + letter_backoff_.next(random_);
+    if (ends_pipeline(input.result.error(), letter_denials_, now)) return;
+    letter_retry_at_ = next_try(letter_backoff_, letter_denials_, now);
     return;
   }
   letter_backoff_.reset();
+  letter_denials_.worked();
   ++(*input.result == LetterFate::kKept ? status_.events_rejected : status_.events_retried);
   const PendingLetter letter = std::move(letters_.front());
   letters_.pop_front();
@@ -391,28 +405,51 @@ std::optional<Mono> PipelineCore::next_tick() const {
 
 // --- faults and the end
 
-bool PipelineCore::ends_pipeline(const Error& error, Mono now) {
-  if (error.react == React::kRetry || (error.react == React::kCancelled && !draining_)) return false;
+bool PipelineCore::ends_pipeline(const Error& error, Denials& denials, Mono now) {
+  const bool denied = error.react == React::kDenied;
+  const bool passes = error.react == React::kRetry || (error.react == React::kCancelled && !draining_);
+  if (passes || (denied && denials.wait(now))) {
+    if (draining_) return false;
+    status_.last_error = error.describe();
+    // The same words at each try, so that one fault is one line of the log.
+    if (denied && denials.has_worked())
+      status_.last_error += "; it has worked before, and is waited for as long as auth_patience says";
+    return false;
+  }
   if (error.react == React::kFenced) write_nothing_more_ = true;
-  begin_drain(error.react == React::kCancelled ? std::nullopt : std::optional<Error>(error), now);
+  std::optional<Error> outcome;
+  if (error.react != React::kCancelled) outcome = error;
+  if (denied && denials.has_worked()) outcome->what += "; it had worked before, and auth_patience is over";
+  begin_drain(std::move(outcome), now);
   return true;
 }
 
-void PipelineCore::source_failed(const Error& error, Mono now) {
-  if (draining_ || ends_pipeline(error, now)) return;
-  status_.last_error = error.describe();
+Mono PipelineCore::next_try(Backoff& backoff, const Denials& denials, Mono now) {
+  const Mono at = now + backoff.next(random_);
+  const auto last = denials.last_try();
+  return last && *last > now ? std::min(at, *last) : at;
+}
+
+void PipelineCore::source_failed(const Error& error, Denials& denials, Mono now) {
+  if (draining_ || ends_pipeline(error, denials, now)) return;
   ++status_.source_retries;
-  const auto wait = source_backoff_.next(random_);
-  source_retry_at_ = source_ready_ ? now : now + wait;
+  const Mono at = next_try(source_backoff_, denials, now);
+  source_retry_at_ = source_ready_ ? now : at;
   source_ready_ = false;
 }
 
-void PipelineCore::lane_failed(Lane& lane, const Error& error, Mono now) {
+void PipelineCore::lane_failed(Lane& lane, const Error& error, Denials& denials, Mono now) {
   lane.open = false;
-  if (ends_pipeline(error, now) || draining_) return;
-  status_.last_error = error.describe();
+  if (ends_pipeline(error, denials, now) || draining_) return;
   ++status_.sink_retries;
-  lane.retry_at = now + lane.backoff.next(random_);
+  lane.retry_at = next_try(lane.backoff, denials, now);
+}
+
+// What one lane may do, all may: they have the same credentials.
+void PipelineCore::lane_worked(Denials Lane::*denials, Lane& lane) {
+  if (!(lane.*denials).has_worked())
+    for (Lane& each : lanes_) (each.*denials).can_work();
+  (lane.*denials).worked();
 }
 
 void PipelineCore::begin_drain(std::optional<Error> error, Mono now) {

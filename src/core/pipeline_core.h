@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "core/backoff.h"
 #include "core/dead_letters.h"
+#include "core/denials.h"
 #include "core/event.h"
 #include "core/position.h"
 #include "core/sink.h"
@@ -47,6 +48,8 @@ struct PipelineLimits {
   std::chrono::milliseconds idle_save{10'000};
   std::chrono::milliseconds read_wait{1'000};
   std::chrono::milliseconds drain_timeout{10'000};
+  // How long refused credentials and grants are waited out where they have worked before.
+  std::chrono::milliseconds auth_patience{600'000};
   Backoff::Limits retry;
 };
 
@@ -209,7 +212,10 @@ class PipelineCore {
     std::optional<Mono> retry_at;
     WriteJob spare;  // memory for the next job
     Backoff backoff;
-    explicit Lane(Backoff::Limits limits) : backoff(limits) {}
+    Denials open_denials;
+    Denials write_denials;
+    explicit Lane(const PipelineLimits& limits)
+        : backoff(limits.retry), open_denials(limits.auth_patience), write_denials(limits.auth_patience) {}
     bool idle() const { return !busy && !retry && queue.empty(); }
   };
   // kClosed = nothing is out and nothing is open: identify or open next, unless source_retry_at_ says to
@@ -259,12 +265,15 @@ class PipelineCore {
   void fill_job(Lane& lane, WriteJob& job);
   void start_write(int index, Lane& lane, WriteJob job);
   void deliver_prefix(WriteJob& job, size_t count);
-  void source_failed(const Error& error, Mono now);
-  void lane_failed(Lane& lane, const Error& error, Mono now);
+  void source_failed(const Error& error, Denials& denials, Mono now);
+  void lane_failed(Lane& lane, const Error& error, Denials& denials, Mono now);
+  void lane_worked(Denials Lane::*denials, Lane& lane);
   void reject_from_job(int index, Lane& lane, WriteJob job, const WriteFailure& failure, Mono now);
   void acknowledge(Mono now, const WriteJob* committed);
-  // True when `error` ends the pipeline; begins the drain then.
-  bool ends_pipeline(const Error& error, Mono now);
+  // True when `error` ends the pipeline; begins the drain then. Else the fault stands in the status, and is to be waited out.
+  bool ends_pipeline(const Error& error, Denials& denials, Mono now);
+  // When to try again after a fault.
+  Mono next_try(Backoff& backoff, const Denials& denials, Mono now);
   void begin_drain(std::optional<Error> error, Mono now);
   bool lanes_idle() const;
   bool may_read() const;
@@ -279,6 +288,9 @@ class PipelineCore {
   SourcePhase source_ = SourcePhase::kClosed;
   std::optional<Mono> source_retry_at_;
   Backoff source_backoff_;
+  Denials identify_denials_;
+  Denials open_denials_;
+  Denials read_denials_;
   // A new primary was announced since the last attempt to open: the next failure needs no wait. Without this
   // memory an announcement that overtakes the failure it heals would be lost.
   bool source_ready_ = false;
@@ -289,6 +301,7 @@ class PipelineCore {
   PositionPhase position_ = PositionPhase::kUnknown;  // of a store; a transactional sink's is its lane's
   std::optional<Mono> position_retry_at_;
   Backoff position_backoff_;
+  Denials position_denials_;
   Position read_position_;  // where the source resumes: the end of what was admitted
   bool gate_open_ = false;  // the first high-water mark is saved: events may be delivered
 
@@ -305,12 +318,14 @@ class PipelineCore {
   Mono last_save_{};
   std::optional<Mono> save_retry_at_;
   Backoff save_backoff_;
+  Denials save_denials_;
   std::optional<DurablePosition> saving_position_;
 
   std::deque<PendingLetter> letters_;
   bool letter_out_ = false;
   std::optional<Mono> letter_retry_at_;
   Backoff letter_backoff_;
+  Denials letter_denials_;
 
   bool draining_ = false;
   bool finished_ = false;

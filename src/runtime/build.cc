@@ -18,6 +18,7 @@ PipelineLimits limits_of(const config::PipelineConfig& pipeline) {
   limits.idle_save = frame.duration("idle_save");
   limits.read_wait = frame.duration("read_wait");
   limits.drain_timeout = frame.duration("drain_timeout");
+  limits.auth_patience = frame.duration("auth_patience");
   limits.retry = {frame.duration("retry_initial"), frame.duration("retry_max")};
   return limits;
 }
