@@ -1,8 +1,15 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/basic_file_sink.h>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <unistd.h>
 
 namespace tidemark {
 namespace {
@@ -36,6 +43,53 @@ void redact_parameter(std::string& text, std::string_view key) {
 
 constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v";
 
+std::atomic<uint64_t> g_lines_lost = 0;
+
+// Lines to a descriptor, one write each. spdlog's own sinks make folders that nobody asked for, throw on a full disk, don't
+// notice a reader that is gone, and wait for one that doesn't read.
+class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  DescriptorSink(int fd, bool owned) : fd_(fd), owned_(owned) {}
+  ~DescriptorSink() override {
+    if (owned_) ::close(fd_);
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    if (missing_ > 0) {
+      const std::string note =
+          fmt::format("(log: {} lines before this one could not be written)\n", missing_);
+      if (write_line(note)) missing_ = 0;
+    }
+    if (missing_ == 0 && write_line({line.data(), line.size()})) return;
+    ++missing_;
+    ++g_lines_lost;
+  }
+  void flush_() override {}
+
+ private:
+  // A pipe that says POLLOUT takes this much at once (pipe(7)); a regular file always does.
+  static constexpr size_t kAtOnce = 4096;
+
+  bool write_line(std::string_view text) const {
+    while (!text.empty()) {
+      pollfd ready{fd_, POLLOUT, 0};
+      if (::poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return false;
+      const ssize_t written = ::write(fd_, text.data(), std::min(text.size(), kAtOnce));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return false;
+      text.remove_prefix(static_cast<size_t>(written));
+    }
+    return true;
+  }
+
+  const int fd_;
+  const bool owned_;
+  uint64_t missing_ = 0;  // since the last line that was written
+};
+
 // What stands behind the logger; its set of sinks can be changed while others log.
 struct Destination {
   std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks;
@@ -48,13 +102,18 @@ Destination& destination() {
 }
 
 Result<spdlog::sink_ptr> open_file(const std::string& file) {
-  try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
-    return sink;
-  } catch (const spdlog::spdlog_ex& error) {
-    return fail(React::kConfig, "the log " + file + " can't be written: " + error.what(),
-                "may this user write the file and its folder?");
-  }
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (fd >= 0) return std::make_shared<DescriptorSink>(fd, true);
+  return fail(
+      React::kConfig, "the log " + file + " can't be written: " + std::strerror(errno),
+      "its folder must exist, and this user must be allowed to write there; a relative path starts at the "
+      "working directory");
+}
+
+spdlog::sink_ptr standard_error() {
+  // A terminal has its colours, and somebody in front of it.
+  if (::isatty(STDERR_FILENO) != 0) return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  return std::make_shared<DescriptorSink>(STDERR_FILENO, false);
 }
 
 }  // namespace
@@ -62,7 +121,7 @@ Result<spdlog::sink_ptr> open_file(const std::string& file) {
 Status init_log(LogLevel level, const std::string& file) {
   spdlog::sink_ptr sink;
   if (file.empty()) {
-    sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+    sink = standard_error();
   } else {
     TIDEMARK_ASSIGN(sink, open_file(file));
   }
@@ -88,6 +147,8 @@ Status reopen_log() {
 }
 
 void flush_log() { spdlog::default_logger_raw()->flush(); }
+
+uint64_t log_lines_lost() { return g_lines_lost; }
 
 std::string redact_uri(std::string_view uri) {
   std::string text(uri);

@@ -157,6 +157,10 @@ void add_reference(CLI::App& cli, ReferenceOptions& options, Chosen& chosen) {
 }  // namespace
 
 int run_program(int argc, char** argv, uint64_t (*allocations)()) {
+  // Both would end the process for what is an error of one write: a reader that has gone (EPIPE), a file that may not grow
+  // (EFBIG, `ulimit -f`), which is waited out like a full disk.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App cli(
       "Tidemark carries every change of a MongoDB deployment to other systems, at least once, and can prove "
       "it.",

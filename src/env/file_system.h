@@ -1,8 +1,8 @@
 // The few file operations that durability is made of, as the program is given them. A test puts one in their
 // place that forgets what was not synced, tears writes, or fails at operation N.
 //
-// Errors: kRetry for a full disk or quota (waiting may help), kConfig for a missing folder or permission,
-// kFatal else; `what` names the path and the system's own words.
+// Errors: kConfig for a missing folder or permission, kRetry else, because waiting may help (a full disk or quota, a disk
+// that is being mended) and what isn't known is not taken for hopeless; `what` names the path and the system's own words.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,18 @@ class AppendFile {
   virtual uint64_t size() const = 0;
   // Cuts the file to `size` bytes, durably after the next sync().
   virtual Status truncate(uint64_t size) = 0;
+
+  // The file as it is now, whoever else had a hand in it. A file that was removed or moved goes on taking writes and
+  // syncs without a word, so "synced" alone doesn't say that anybody will find what was written.
+  struct Look {
+    bool named = false;  // the path it was opened by leads to this very file (device and inode, stat(2))
+    uint64_t size = 0;
+    uint64_t device = 0;  // with `inode`: which file it is, as long as it is open
+    uint64_t inode = 0;
+
+    bool same_file(const Look& other) const { return device == other.device && inode == other.inode; }
+  };
+  virtual Result<Look> look() const = 0;
 };
 
 // An exclusive lock on a file, held until destruction or the end of the process, however it ends.

@@ -7,6 +7,8 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include "base/log.h"
+
 namespace tidemark::http {
 namespace {
 
@@ -310,6 +312,8 @@ std::string render_metrics(const Identity& identity, const std::vector<PipelineV
   Page page(pipelines);
   page.family("tidemark_build_info", "1; the version is in the label.", MetricType::Gauge)
       .metric.push_back(metric_of(MetricType::Gauge, 1, {{"version", identity.version}}));
+  page.single("tidemark_log_lines_lost_total", "Lines of the log that could not be written.",
+              MetricType::Counter, static_cast<double>(log_lines_lost()));
   add_counters(page);
   add_gauges(page);
   add_states(page);

@@ -92,10 +92,10 @@ TEST(Metrics, TheWholePageHasAFamilyOfEachKind) {
   client.ask("GET", "/healthz");
   const HttpAnswer answer = client.ask("GET", "/metrics");
   for (const char* family :
-       {"tidemark_build_info", "tidemark_pipeline_lag_seconds", "tidemark_pipeline_oplog_window_left_seconds",
-        "tidemark_pipeline_source_backlog", "tidemark_pipeline_dead_letters", "tidemark_stats_up",
-        "tidemark_alert_firing", "tidemark_audit_missing_documents", "tidemark_guard_notices_total",
-        "tidemark_http_requests_total"})
+       {"tidemark_build_info", "tidemark_log_lines_lost_total", "tidemark_pipeline_lag_seconds",
+        "tidemark_pipeline_oplog_window_left_seconds", "tidemark_pipeline_source_backlog",
+        "tidemark_pipeline_dead_letters", "tidemark_stats_up", "tidemark_alert_firing",
+        "tidemark_audit_missing_documents", "tidemark_guard_notices_total", "tidemark_http_requests_total"})
     EXPECT_THAT(answer.body, HasSubstr(std::string("# TYPE ") + family + " "));
   if (const char* path = std::getenv("TIDEMARK_METRICS_FILE"); path != nullptr)
     std::ofstream(path) << answer.body;

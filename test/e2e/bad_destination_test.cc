@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "e2e/relay.h"
@@ -115,6 +116,86 @@ TEST_F(BadDestination, AFullDiskIsWaitedForAndNothingIsLost) {
   relay->signal(SIGTERM);
   relay->wait();
   EXPECT_EQ(whole_lines(), static_cast<size_t>(kDocuments)) << "nothing is doubled: what failed was cut off";
+}
+
+// `logrotate`, or a hand that removes the file: what comes afterwards stands in a file of that name.
+TEST_F(BadDestination, AFileThatIsRemovedUnderTheRelayIsMadeAgain) {
+  use(SinkKind::kFile, Mode::kLog);
+  init_position();
+  for (int i = 0; i < 5; ++i) insert("{\"_id\": " + std::to_string(i) + "}");
+  const auto relay = start_relay(config_);
+  const auto lines = [&] {
+    std::ifstream file(folder_.file("orders.jsonl"));
+    size_t count = 0;
+    for (std::string line; std::getline(file, line);) ++count;
+    return count;
+  };
+  ASSERT_TRUE(testing::eventually([&] { return lines() == 5; })) << relay->error_output();
+  ASSERT_EQ(::unlink(folder_.file("orders.jsonl").c_str()), 0);
+  for (int i = 5; i < 45; ++i) insert("{\"_id\": " + std::to_string(i) + "}");
+  EXPECT_TRUE(testing::eventually([&] { return lines() >= 40; })) << lines() << " lines";
+  relay->signal(SIGTERM);
+  relay->wait();
+  EXPECT_EQ(lines(), 40u);
+  EXPECT_THAT(relay->error_output(), HasSubstr("was moved or removed"));
+}
+
+TEST_F(BadDestination, ALimitOnTheSizeOfFilesIsWaitedForLikeAFullDisk) {
+  use(SinkKind::kFile, Mode::kLog);
+  init_position();
+  constexpr int kDocuments = 10;
+  const std::string filler(20'000, 'x');
+  for (int i = 0; i < kDocuments; ++i)
+    insert("{\"_id\": " + std::to_string(i) + ", \"filler\": \"" + filler + "\"}");
+  testing::Process relay({"/bin/bash", "-c", "ulimit -S -f 64; exec \"$0\" run \"$1\"",
+                          testing::bin_dir() + "/tidemark", config_});
+  EXPECT_TRUE(testing::eventually([&] {
+    return relay.error_output().find("File too large") != std::string::npos;
+  })) << relay.error_output();
+  EXPECT_TRUE(relay.running()) << relay.error_output();
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(relay.pid(), RLIMIT_FSIZE, &none, nullptr), 0) << std::strerror(errno);
+  const auto lines = [&] {
+    std::ifstream file(folder_.file("orders.jsonl"));
+    size_t whole = 0;
+    for (std::string line; std::getline(file, line);) whole += line.size() > filler.size() ? 1 : 0;
+    return whole;
+  };
+  EXPECT_TRUE(testing::eventually([&] { return lines() >= kDocuments; })) << relay.error_output();
+  relay.signal(SIGTERM);
+  ASSERT_TRUE(relay.wait());
+  EXPECT_EQ(lines(), static_cast<size_t>(kDocuments));
+}
+
+// `tidemark run FILE 2>&1 | head -1`
+TEST_F(BadDestination, AReaderOfTheLogThatEndsDoesNotEndTheRelay) {
+  init_position();
+  const std::string pid_file = folder_.file("pid");
+  testing::Process shell(
+      {"/bin/bash", "-c",
+       "sh -c 'echo $$ > \"$2\"; TIDEMARK_LOG=debug exec \"$0\" run \"$1\"' \"$0\" \"$1\" \"$2\" "
+       "2>&1 | head -1; echo \"${PIPESTATUS[0]}\"",
+       testing::bin_dir() + "/tidemark", config_, pid_file});
+  ASSERT_TRUE(testing::eventually([&] { return !shell.output().empty() || shell.read_line().has_value(); }));
+  insert(R"({"_id": 1})");
+  EXPECT_TRUE(testing::eventually([&] { return equal_ends(); }));
+  std::ifstream file(pid_file);
+  pid_t pid = 0;
+  ASSERT_TRUE(file >> pid);
+  ASSERT_EQ(::kill(pid, SIGTERM), 0) << "it still runs";
+  const auto code = shell.read_line();
+  ASSERT_TRUE(code.has_value());
+  EXPECT_EQ(*code, "0");
+}
+
+TEST_F(BadDestination, ALogInAFolderThatIsNotThereEndsTheRunAndIsNamed) {
+  init_position();
+  PipelineSetup logged = setup_;
+  logged.after += "[log]\nfile = \"" + folder_.file("none/x.log") + "\"\n";
+  write_config(logged);
+  const Finished finished = tidemark({"run", config_});
+  EXPECT_THAT(finished, ExitsWith(78));
+  EXPECT_THAT(finished.error_output, AllOf(HasSubstr("none/x.log"), HasSubstr("what to do")));
 }
 
 TEST_F(BadDestination, ASecondInstanceOnTheSamePositionIsRefused) {

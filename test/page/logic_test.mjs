@@ -8,7 +8,7 @@ import { event, pipeline } from "./samples.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-const [words, { CrossCheck, kGrace_ms }, { RecentIds }, { Ring }, { EventLog, kRowsMax }, { parseFilter, passes }, { FeedWindow }, reconnect, { summarize }, proof, { Store }] =
+const [words, { CrossCheck, kGrace_ms }, { RecentIds }, { Ring }, { EventLog, kRowsMax, documentText }, { parseFilter, passes }, { FeedWindow }, reconnect, { summarize }, proof, { Store }] =
   await modules(["logic/words", "logic/cross_check", "logic/recent_ids", "logic/ring", "logic/event_log", "logic/filter", "logic/feed_window", "logic/reconnect", "logic/summary", "logic/proof", "state/store"]);
 
 describe("words", () => {
@@ -264,7 +264,7 @@ describe("the filter", () => {
 describe("an event in one line", () => {
   test("shows what the document calls itself, whatever it is", () => {
     const quake = summarize(event({ title: "Fiji region", severity: "major", mag: 7.123456 }));
-    assert.deepEqual([quake.severity, quake.category, quake.title, quake.fields[0]], ["major", "earthquake", "Fiji region", ["mag", "7.123"]]);
+    assert.deepEqual([quake.severity, quake.category, quake.title, quake.fields[0]], ["major", "earthquake", "Fiji region", ["mag", "≈ 7.123"]]);
     const plain = summarize({ op: "insert", ns: "shop.orders", doc: { _id: 1, status: "paid", total: 12, at: { $date: "2026-01-01" }, lines: [1] } });
     assert.deepEqual([plain.title, plain.fields], ["shop.orders", [["status", "paid"], ["total", "12"], ["at", "2026-01-01"]]]);
     const usgs = summarize(event({ title: "M 4.9 - 6km SSW of Tecoluca" }));
@@ -368,5 +368,37 @@ describe("the store", () => {
     const store = make();
     store.apply({ type: "weather" });
     assert.equal(store.unknownFrames, 1);
+  });
+});
+
+describe("what is there is shown", () => {
+  const came = (items) => `{"type":"events","feed":"observe","items":[${items.join(",")}]}`;
+  const rowsOf = (frame) => {
+    const store = new Store({ now_ms: () => 0, schedule: () => {}, after: () => {} });
+    store.takeHello({ type: "hello", protocol: 1, version: "1", instance: "a", now_ms: 0, demo: false, stats_interval_s: 5, feeds: [{ name: "observe", oldest: 0, newest: 0 }] });
+    store.apply(JSON.parse(frame), frame);
+    return Array.from({ length: store.log.rows.end - store.log.rows.first }, (_, i) => store.log.rows.at(store.log.rows.first + i));
+  };
+  const item = (seq, doc) => `{"seq":${seq},"id":"82${seq}","op":"insert","ns":"a.b","time_ms":1,"cluster_time":[1,${seq}],"sent_ms":2,"key":{"_id":${seq}},"doc":${doc},"truncated":false}`;
+
+  test("in full, to the last digit, in its order, doubled names included", () => {
+    const rows = rowsOf(came([item(1, '{"_id":1,"v":9007199254740993,"z":-0.0,"e":5e-324}'), item(2, '{"b":{"$minKey":1},"10":1.0,"2":[ ],"b":"a\\"}"}')]));
+    assert.equal(documentText(rows[0]), '{\n  "_id": 1,\n  "v": 9007199254740993,\n  "z": -0.0,\n  "e": 5e-324\n}');
+    assert.equal(documentText(rows[1]), '{\n  "b": {\n    "$minKey": 1\n  },\n  "10": 1.0,\n  "2": [],\n  "b": "a\\"}"\n}');
+  });
+  test("an event without its document shows its key", () => {
+    const rows = rowsOf(came([item(3, "null")]));
+    assert.deepEqual(JSON.parse(documentText(rows[0])), { key: { _id: 3 }, truncated: false });
+  });
+  test("the filter finds the digits that a number would have lost", () => {
+    const [row] = rowsOf(came([item(4, '{"_id":4,"v":9007199254740993}')]));
+    assert.ok(passes(row, parseFilter("9007199254740993", [])));
+    assert.ok(!passes(row, parseFilter("9007199254740992", [])));
+  });
+  test("in a row, cut with a mark or not at all", () => {
+    const shown = (doc) => Object.fromEntries(summarize({ ...event(), doc }).fields);
+    assert.deepEqual(shown({ a: { $numberLong: "9007199254740993" }, b: { $numberDouble: "-0.0" }, c: 5e-324, d: { $minKey: 1 } }), { a: "9007199254740993", b: "-0.0", c: "≈ 4.941e-324", d: "MinKey" });
+    assert.deepEqual(shown({ a: 0.1234567, b: 0.125, c: 12, d: { $numberDecimal: "1.10" } }), { a: "≈ 0.123", b: "0.125", c: "12", d: "1.10" });
+    assert.deepEqual(shown({ a: { $binary: { base64: "", subType: "00" } }, b: { price: 5 }, c: -0 }), { c: "-0" });
   });
 });

@@ -151,6 +151,11 @@ class FaultyFileSystem final : public FileSystem {
       TIDEMARK_TRY(owner_.alive(life_));
       return owner_.half([&] { return base_->truncate(size); });
     }
+    Result<Look> look() const override {
+      TIDEMARK_TRY(owner_.alive(life_));
+      if (auto fault = owner_.next()) return fail(fault->first);
+      return base_->look();
+    }
 
    private:
     FaultyFileSystem& owner_;

@@ -28,12 +28,6 @@ Error system_error(std::string_view doing, const std::string& path, int error) {
       result.react = React::kRetry;
       result.hint = "make room on the disk, or raise the quota";
       break;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case EAGAIN:
-      result.react = React::kRetry;
-      break;
     case ENOENT:
     case ENOTDIR:
       result.react = React::kConfig;
@@ -57,8 +51,12 @@ Error system_error(std::string_view doing, const std::string& path, int error) {
     case EINVAL:
       result.react = React::kConfig;
       break;
-    default:
-      result.react = React::kFatal;
+    case EIO:
+      result.react = React::kRetry;
+      result.hint = "the disk or the network behind the file system fails: look at the system's log";
+      break;
+    default:  // EMFILE, ENOMEM, ESTALE and whatever else a file system may say
+      result.react = React::kRetry;
       break;
   }
   return result;
@@ -155,6 +153,18 @@ class PosixAppendFile final : public AppendFile {
       return fail_with("shorten", path_);
     size_ = size;
     return {};
+  }
+
+  Result<Look> look() const override {
+    struct stat here;
+    if (::fstat(fd_.get(), &here) != 0) return fail_with("look at", path_);
+    Look found{false, static_cast<uint64_t>(here.st_size), here.st_dev, here.st_ino};
+    struct stat there;
+    if (::stat(path_.c_str(), &there) == 0)
+      found.named = there.st_dev == here.st_dev && there.st_ino == here.st_ino;
+    else if (errno != ENOENT && errno != ENOTDIR)
+      return fail_with("look at", path_);
+    return found;
   }
 
  private:

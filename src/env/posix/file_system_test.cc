@@ -124,6 +124,36 @@ TEST_F(PosixFileSystemTest, AppendsToRegularFilesAlone) {
   EXPECT_EQ(directory.error().react, React::kConfig);
 }
 
+TEST_F(PosixFileSystemTest, LooksWhetherTheNameStillLeadsToTheFile) {
+  const std::string path = folder_.file("lines");
+  auto file = *files_.open_append(path);
+  ASSERT_TRUE(file->append("one\n"));
+  const AppendFile::Look there = *file->look();
+  EXPECT_TRUE(there.named);
+  EXPECT_EQ(there.size, 4u);
+
+  ASSERT_TRUE(files_.rename(path, path + ".1"));
+  EXPECT_FALSE(file->look()->named) << "moved";
+  auto other = *files_.open_append(path);
+  EXPECT_FALSE(file->look()->named) << "another file has the name";
+  EXPECT_FALSE(other->look()->same_file(there));
+  ASSERT_TRUE(files_.rename(path + ".1", path));
+  EXPECT_TRUE(file->look()->named) << "moved back";
+  EXPECT_TRUE(file->look()->same_file(there));
+  ASSERT_TRUE(files_.remove(path));
+  ASSERT_TRUE(file->append("two\n")) << "a file without a name takes it all the same";
+  ASSERT_TRUE(file->sync());
+  EXPECT_FALSE(file->look()->named) << "removed";
+}
+
+TEST_F(PosixFileSystemTest, LooksAtTheSizeThatSomebodyElseLeft) {
+  const std::string path = folder_.file("lines");
+  auto file = *files_.open_append(path);
+  ASSERT_TRUE(file->append("one\n"));
+  ASSERT_TRUE((*files_.open_append(path))->truncate(1));
+  EXPECT_EQ(file->look()->size, 1u);
+}
+
 TEST_F(PosixFileSystemTest, ALockIsExclusiveAndNamesItsHolder) {
   auto first = files_.lock(path_);
   ASSERT_TRUE(first.has_value()) << first.error().describe();

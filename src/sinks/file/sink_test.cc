@@ -308,6 +308,86 @@ TEST(FileSink, WholeLinesThatWereNeverSyncedAreTakenBack) {
   }
 }
 
+// logrotate, an `rm`, a file put in its place: each write must be found under the name afterwards.
+TEST(FileSink, WhatIsWrittenAfterTheFileWasMovedAwayStandsInANewOne) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 5)->events(), {}).has_value());
+  const std::string away = harness.folder.file("yesterday");
+  ASSERT_TRUE(harness.disk.rename(harness.path(), away));
+  ASSERT_TRUE(sink->write(inserts(6, 2)->events(), {}).has_value());
+  ASSERT_TRUE(sink->write(inserts(8, 1)->events(), {}).has_value());
+  EXPECT_THAT(harness.ids(), ElementsAre(token_hex(6), token_hex(7), token_hex(8)));
+  EXPECT_THAT(*harness.disk.read_file(away, 1 << 20), HasSubstr(token_hex(5)));
+}
+
+TEST(FileSink, WhatIsWrittenAfterTheFileWasRemovedStandsInANewOne) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 5)->events(), {}).has_value());
+  ASSERT_TRUE(harness.disk.remove(harness.path()));
+  ASSERT_TRUE(sink->write(inserts(6, 40)->events(), {}).has_value());
+  EXPECT_EQ(harness.ids().size(), 40u);
+}
+
+TEST(FileSink, WhatIsWrittenAfterAnotherFileTookTheNameStandsInThat) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 5)->events(), {}).has_value());
+  const std::string line = harness.lines()[0] + "\n";
+  ASSERT_TRUE(harness.disk.replace_file(harness.path(), line));
+  ASSERT_TRUE(sink->write(inserts(6, 1)->events(), {}).has_value());
+  EXPECT_THAT(harness.ids(), ElementsAre(token_hex(1), token_hex(6)));
+}
+
+TEST(FileSink, AFileOfSomebodyElseUnderItsNameIsLeftAlone) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 5)->events(), {}).has_value());
+  ASSERT_TRUE(harness.disk.replace_file(harness.path(), "name,price\n"));
+  const auto refused = sink->write(inserts(6, 1)->events(), {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().durable_prefix, 0u);
+  EXPECT_EQ(*harness.disk.read_file(harness.path(), 1 << 20), "name,price\n");
+  // It was there when the process began, so its return is waited for.
+  EXPECT_EQ(refused.error().error.react, React::kRetry) << refused.error().error.describe();
+  ASSERT_TRUE(harness.disk.remove(harness.path()));
+  ASSERT_TRUE(sink->write(inserts(6, 1)->events(), {}).has_value());
+  EXPECT_THAT(harness.ids(), ElementsAre(token_hex(6)));
+}
+
+TEST(FileSink, AWriteBehindWhichTheFileWasCutShortIsDoneAgain) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 5)->events(), {}).has_value());
+  ASSERT_TRUE((*harness.disk.open_append(harness.path()))->truncate(0));  // logrotate's copytruncate
+  ASSERT_TRUE(sink->write(inserts(6, 2)->events(), {}).has_value());
+  EXPECT_THAT(harness.ids(), ::testing::IsSupersetOf({token_hex(6), token_hex(7)}));
+}
+
+TEST(FileSink, AFailedWriteCutsNothingOffAFileThatTookTheNameSince) {
+  OneFile harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 1)->events(), {}).has_value());
+  const std::string line = harness.lines()[0] + "\n";
+  harness.files.fail_from(0);
+  ASSERT_FALSE(sink->write(inserts(2, 1)->events(), {}).has_value());
+  harness.files.heal();
+  ASSERT_TRUE(harness.disk.replace_file(harness.path(), line + line + line));
+  ASSERT_TRUE(sink->write(inserts(2, 1)->events(), {}).has_value());
+  EXPECT_EQ(harness.lines().size(), 4u);
+}
+
+TEST(FileSink, ARotationMovesNoFileOfSomebodyElse) {
+  ManyFiles harness;
+  auto sink = harness.make();
+  ASSERT_TRUE(sink->write(inserts(1, 2)->events(), {}).has_value());
+  ASSERT_TRUE(harness.disk.remove(harness.path()));
+  ASSERT_TRUE(sink->write(inserts(3, 2)->events(), {}).has_value());
+  EXPECT_FALSE(*harness.disk.exists(harness.path() + ".000001"));
+  EXPECT_THAT(harness.ids(), ElementsAre(token_hex(3), token_hex(4)));
+}
+
 TEST(FileSink, ASecondWriterIsRefused) {
   OneFile harness;
   auto first = harness.make();

@@ -1,6 +1,7 @@
 // What the live feed shows: the newest rows, each an event, a gap that the server announced, or a restart of the server.
 // An event that came before is not shown again, whatever replayed it.
 import type { FeedItem } from "../protocol";
+import { indented, itemText, memberText } from "./json_text";
 import { RecentIds } from "./recent_ids";
 import { Ring } from "./ring";
 import { summarize, type Summary } from "./summary";
@@ -17,6 +18,33 @@ export interface EventRow {
   item: FeedItem;
   summary: Summary;
   text?: string; // for the text filter, made when it is first asked for
+  came: Came | undefined;
+}
+
+// Where an event stands in what the server sent: `item` is what JSON.parse made of it, which is not always what it said.
+export interface Came {
+  frame: string;
+  index: number; // in the frame's `items`
+}
+
+// The event as it came, as text.
+function eventText({ came }: EventRow): string | undefined {
+  const items = came && memberText(came.frame, "items");
+  return items === undefined || came === undefined ? undefined : itemText(items, came.index);
+}
+
+// The event's document as the server wrote it, indented.
+export function documentText(row: EventRow): string {
+  const { item } = row;
+  const text = eventText(row);
+  const part = (name: "doc" | "key"): string => (text === undefined ? undefined : memberText(text, name)) ?? JSON.stringify(item[name]);
+  return indented(item.doc !== null ? part("doc") : `{"key":${part("key")},"truncated":${String(item.truncated ?? false)}}`);
+}
+
+// What the text filter looks into.
+export function searchText(row: EventRow): string {
+  const text = eventText(row);
+  return `${row.item.id} ${row.item.ns} ${(text === undefined ? undefined : memberText(text, "doc")) ?? JSON.stringify(row.item.doc)}`;
 }
 
 export interface GapRow {
@@ -37,7 +65,7 @@ export class EventLog {
   private readonly ids = new RecentIds(kIdsMax);
 
   // False: it came before.
-  add(feed: string, item: FeedItem): boolean {
+  add(feed: string, item: FeedItem, came?: Came): boolean {
     if (!this.ids.add(`${feed} ${item.id}`)) {
       this.replayed += 1;
       return false;
@@ -45,7 +73,7 @@ export class EventLog {
     this.shown += 1;
     const summary = summarize(item);
     if (summary.severity !== "" && this.severities.size < kSeveritiesMax) this.severities.add(summary.severity);
-    this.rows.push({ kind: "event", number: this.rows.end, feed, item, summary });
+    this.rows.push({ kind: "event", number: this.rows.end, feed, item, summary, came });
     return true;
   }
 

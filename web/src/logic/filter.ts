@@ -1,5 +1,5 @@
 // The feed's filter: which rows it lets through.
-import type { EventRow, Row } from "./event_log";
+import { searchText, type EventRow, type Row } from "./event_log";
 
 export interface Filter {
   words: string[]; // all of them, in lower case
@@ -13,7 +13,7 @@ export function parseFilter(text: string, severities: string[]): Filter {
 }
 
 function textOf(row: EventRow): string {
-  row.text ??= `${row.item.id} ${row.item.ns} ${JSON.stringify(row.item.doc)}`.toLowerCase();
+  row.text ??= searchText(row).toLowerCase();
   return row.text;
 }
 

@@ -19,12 +19,26 @@ const isDoc = (value: unknown): value is Doc => typeof value === "object" && val
 
 function scalar(value: unknown): string | null {
   if (typeof value === "string") return value.length > kTextMax ? `${value.slice(0, kTextMax)}…` : value;
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Math.round(value * 1000) / 1000);
+  if (typeof value === "number") return number(value);
   if (typeof value === "boolean") return String(value);
   if (!isDoc(value)) return null;
-  // Relaxed Extended JSON: {"$date": "..."}, {"$oid": "..."}, {"$numberLong": "..."}.
+  // Extended JSON: {"$date": "..."}, {"$oid": "..."}, {"$numberLong": "..."}.
   const keys = Object.keys(value);
-  return keys.length === 1 && keys[0]?.startsWith("$") ? scalar(value[keys[0]]) : null;
+  const [name] = keys;
+  if (keys.length !== 1 || name === undefined) return null;
+  return kWords[name] ?? (kPlain.has(name) ? scalar(value[name]) : null);
+}
+
+const kWords: Record<string, string> = { $minKey: "MinKey", $maxKey: "MaxKey", $undefined: "undefined" };
+const kPlain = new Set(["$date", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid", "$symbol", "$code"]);
+
+// A fraction is cut to what a row has room for, and a cut one says so. The server writes what a number of JavaScript can't
+// hold as text ({"$numberLong": "9007199254740993"}), so that none comes here changed already.
+function number(value: number): string {
+  if (Object.is(value, -0)) return "-0";
+  const rounded = Math.round(value * 1000) / 1000;
+  if (rounded === value || Number.isInteger(value)) return String(value);
+  return `≈ ${rounded !== 0 && Math.abs(value) < 1e15 ? String(rounded) : value.toPrecision(4)}`;
 }
 
 const word = (value: unknown): string => (typeof value === "string" ? value : "");

@@ -1,7 +1,7 @@
 // One event in full, beside the list (over it on a phone). Not modal: the feed goes on behind it.
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { EventRow } from "../logic/event_log";
+import { documentText, type EventRow } from "../logic/event_log";
 import { dayTime } from "../logic/words";
 import { Icon } from "./icons";
 import { JsonView } from "./json_view";
@@ -24,7 +24,7 @@ export function EventPanel({ row, onClose }: { row: EventRow; onClose: () => voi
         <div><dt>From</dt><dd>{item.ns}, by feed {row.feed}</dd></div>
         <div><dt>Read back</dt><dd>{item.sent_ms - item.time_ms >= 0 ? `${item.sent_ms - item.time_ms} ms later` : "in the same moment"}</dd></div>
       </dl>
-      <JsonView text={JSON.stringify(item.doc ?? { key: item.key, truncated: item.truncated ?? false }, null, 2)} label="The event as JSON" />
+      <JsonView text={documentText(row)} label="The event as JSON" />
       <p class="hint">event id <code>{item.id}</code></p>
     </aside>
   );

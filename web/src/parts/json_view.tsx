@@ -20,15 +20,6 @@ function highlighted(text: string): (string | JSX.Element)[] {
   return parts;
 }
 
-// Text that may be JSON, indented when it is.
-export function indented(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 export function JsonView({ text, label }: { text: string; label: string }): JSX.Element {
   const [copied, setCopied] = useState(false);
   const copy = async (): Promise<void> => {

@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { dayTime } from "../logic/words";
 import type { Letter } from "../protocol";
 import { Dialog } from "./dialog";
-import { indented, JsonView } from "./json_view";
+import { indented } from "../logic/json_text";
+import { JsonView } from "./json_view";
 
 export function LetterDialog({ letter, onClose }: { letter: Letter; onClose: () => void }): JSX.Element {
   return (

@@ -60,7 +60,7 @@ export class Link {
       return;
     }
     if (frame.type === "status") this.store.link.attempt = 0;
-    this.store.apply(frame);
+    this.store.apply(frame, String(data));
   }
 
   private async closed(opened: boolean, why: string): Promise<void> {

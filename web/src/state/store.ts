@@ -119,9 +119,10 @@ export class Store {
     return [];
   }
 
-  apply(frame: Frame): void {
+  // `text` is the frame as it came: what JSON.parse can't hold is shown from there.
+  apply(frame: Frame, text?: string): void {
     switch (frame.type) {
-      case "events": return this.takeEvents(frame);
+      case "events": return this.takeEvents(frame, text);
       case "gap":
         this.log.addGap(frame.feed, frame.missed);
         if (frame.feed === this.comparedFeed) this.judge(() => this.check.onGap(frame.missed, this.env.now_ms()));
@@ -145,13 +146,13 @@ export class Store {
     }
   }
 
-  private takeEvents(frame: Extract<Frame, { type: "events" }>): void {
+  private takeEvents(frame: Extract<Frame, { type: "events" }>, text?: string): void {
     const now = this.env.now_ms();
     const compared = frame.feed === this.comparedFeed;
     const before = JSON.stringify(this.check.verdict);
-    for (const item of frame.items) {
+    for (const [index, item] of frame.items.entries()) {
       this.lastSeq.set(frame.feed, Math.max(this.lastSeq.get(frame.feed) ?? 0, item.seq));
-      if (this.log.add(frame.feed, item) && compared) this.check.onEvent(item.op, item.cluster_time, now);
+      if (this.log.add(frame.feed, item, text === undefined ? undefined : { frame: text, index }) && compared) this.check.onEvent(item.op, item.cluster_time, now);
     }
     if (frame.items.length > 0) this.event_ms.set(frame.feed, now);
     if (JSON.stringify(this.check.verdict) !== before) this.changed("check");
