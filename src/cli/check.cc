@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/guard_service.h"
+#include "http/certificate.h"
 #include "http/server.h"
 
 namespace tidemark::cli {
@@ -46,8 +47,12 @@ int connect(PipelineParts& parts) {
 int check_server(App& app, const config::File& file) {
   int code = kOk;
   if (file.server) {
-    if (const auto options = http::server_options(*file.server, app.files); !options)
+    const auto options = http::server_options(*file.server, app.files);
+    if (!options) {
       code = report(options.error());
+    } else if (Status good = http::check_validity(options->tls_pair, app.clock.wall_ms()); !good) {
+      code = report(good.error());
+    }
   }
   for (const config::Component& stats : file.stats) {
     const auto* entry = app.components.stats.find(stats.type);

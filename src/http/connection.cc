@@ -27,7 +27,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const std::shared_ptr<Core>& core, Socket socket)
       : core_(*core),
         weak_core_(core),
-        stream_(std::in_place, std::move(socket), core->tls.get()),
+        stream_(std::in_place, std::move(socket), core->certificate.context()),
         deadline_(stream_->get_executor()),
         buffer_(core->options.header_bytes_max + (64 << 10)),
         connected_(core->counters.connections, 1) {}

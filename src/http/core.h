@@ -8,9 +8,9 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ssl/context.hpp>
 
 #include "base/mutex.h"
+#include "http/certificate.h"
 #include "http/counters.h"
 #include "http/hub.h"
 #include "http/options.h"
@@ -75,7 +75,7 @@ struct Core {
   Sessions sessions;
   InFlight in_flight;
   std::atomic<bool> stopping{false};
-  std::unique_ptr<boost::asio::ssl::context> tls;  // null = plain
+  ServerCertificate certificate{options, counters.certificate_until_ms};  // the accepting strand's
   // Its destructor drops the connections that are left, which use all of the above.
   boost::asio::io_context io;
   // Its destructor waits for the calls that run, which post their results to the above.

@@ -13,7 +13,8 @@
 namespace tidemark::http {
 
 struct Counters {
-  std::atomic<int64_t> started_ms{0};  // when the server began
+  std::atomic<int64_t> started_ms{0};            // when the server began
+  std::atomic<int64_t> certificate_until_ms{0};  // when the server's certificate expires; 0 = there is none
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> websockets{0};
   std::atomic<int64_t> websocket_bytes_queued{0};  // of frames handed to a socket and not yet taken by it

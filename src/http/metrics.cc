@@ -281,6 +281,10 @@ void add_guard(Page& page, const guard::GuardView& guard) {
 void add_server(Page& page, const Counters& counters) {
   page.single("process_start_time_seconds", "When the process began to serve, since 1970.", MetricType::Gauge,
               static_cast<double>(counters.started_ms.load()) / 1000);
+  if (const int64_t until_ms = counters.certificate_until_ms; until_ms > 0)
+    page.single("tidemark_server_certificate_expiry_timestamp_seconds",
+                "When the certificate of [server] expires, since 1970.", MetricType::Gauge,
+                static_cast<double>(until_ms) / 1000);
   MetricFamily& requests = page.family("tidemark_http_requests_total",
                                        "Requests answered, by route and status.", MetricType::Counter);
   for (const auto& [key, count] : counters.requests_by_route())

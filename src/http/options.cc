@@ -147,11 +147,12 @@ Status check_pair(const config::Settings& settings, const ServerOptions& options
                                                BIO_free);
   };
   const std::unique_ptr<X509, void (*)(X509*)> certificate(
-      PEM_read_bio_X509(bio(options.tls_certificate_pem).get(), nullptr, no_pass_phrase, nullptr), X509_free);
+      PEM_read_bio_X509(bio(options.tls_pair.certificate_pem).get(), nullptr, no_pass_phrase, nullptr),
+      X509_free);
   if (certificate == nullptr)
     return fail(settings.error("tls_certificate", "the file holds no certificate", "PEM is asked for"));
   const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
-      PEM_read_bio_PrivateKey(bio(options.tls_key_pem).get(), nullptr, no_pass_phrase, nullptr),
+      PEM_read_bio_PrivateKey(bio(options.tls_pair.key_pem).get(), nullptr, no_pass_phrase, nullptr),
       EVP_PKEY_free);
   if (key == nullptr)
     return fail(settings.error("tls_key",
@@ -169,8 +170,13 @@ Status read_tls(const config::Settings& settings, FileSystem& files, ServerOptio
     return fail(settings.error(certificate ? "tls_key" : "tls_certificate", "is missing",
                                "a certificate needs its key, and a key its certificate"));
   if (!certificate) return {};
-  TIDEMARK_ASSIGN(options.tls_certificate_pem, read_pem(settings, "tls_certificate", files));
-  TIDEMARK_ASSIGN(options.tls_key_pem, read_pem(settings, "tls_key", files));
+  options.reread_tls = [settings, &files]() -> Result<TlsPair> {
+    TlsPair pair;
+    TIDEMARK_ASSIGN(pair.certificate_pem, read_pem(settings, "tls_certificate", files));
+    TIDEMARK_ASSIGN(pair.key_pem, read_pem(settings, "tls_key", files));
+    return pair;
+  };
+  TIDEMARK_ASSIGN(options.tls_pair, options.reread_tls());
   return check_pair(settings, options);
 }
 

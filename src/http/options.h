@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,21 @@
 
 namespace tidemark::http {
 
+// Both empty = plain HTTP.
+struct TlsPair {
+  std::string certificate_pem;
+  std::string key_pem;
+  friend bool operator==(const TlsPair&, const TlsPair&) = default;
+};
+
 struct ServerOptions {
   std::string host = "127.0.0.1";  // an address, or "localhost"
   uint16_t port = 0;               // 0 = a free one; Server::port() tells it
   std::string token;               // empty = nobody is asked for one
   bool insecure = false;
-  std::string tls_certificate_pem;  // both empty = plain HTTP
-  std::string tls_key_pem;
+  TlsPair tls_pair;
+  // Reads the pair again from where it came from; empty where it came from no file. Used while the server runs.
+  std::function<Result<TlsPair>()> reread_tls;
   std::vector<std::string> allowed_origins;
   bool metrics_open = false;
   std::vector<Url> peers;
@@ -42,12 +51,13 @@ struct ServerOptions {
   std::string
       instance;  // differs from start to start, so that a page knows a new process; empty = made from the clock
 
-  bool tls() const { return !tls_certificate_pem.empty(); }
+  bool tls() const { return !tls_pair.certificate_pem.empty(); }
 };
 
 const config::ComponentSpec& server_spec();
 
-// Reads the certificate and the key. Every error is kConfig and names its field; none shows a secret.
+// Reads the certificate and the key, from `files`, which outlives the options. Every error is kConfig and names its field;
+// none shows a secret.
 Result<ServerOptions> server_options(const config::Settings& settings, FileSystem& files);
 
 // Whether `host` names this machine alone: 127.0.0.0/8, ::1, localhost.

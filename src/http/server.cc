@@ -35,23 +35,6 @@ std::string make_instance(const ServerOptions& options, Clock& clock) {
   return to_hex({hash.data(), 8});
 }
 
-Result<std::unique_ptr<asio::ssl::context>> make_tls(const ServerOptions& options) {
-  if (!options.tls()) return nullptr;
-  auto context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_server);
-  ErrorCode error;
-  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                           asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression,
-                       error);
-  if (!error) context->use_certificate_chain(asio::buffer(options.tls_certificate_pem), error);
-  if (error)
-    return fail(React::kConfig, "server: tls_certificate can't be used: " + error.message(),
-                "PEM: the server's certificate first, then those that lead to its root");
-  context->use_private_key(asio::buffer(options.tls_key_pem), asio::ssl::context::pem, error);
-  if (error)
-    return fail(React::kConfig, "server: tls_key can't be used: " + error.message(), "PEM, not encrypted");
-  return context;
-}
-
 class AsioServer final : public Server {
  public:
   AsioServer(std::shared_ptr<Core> core)
@@ -65,7 +48,7 @@ class AsioServer final : public Server {
   ~AsioServer() override { close(); }
 
   Status open() {
-    TIDEMARK_ASSIGN(core_->tls, make_tls(core_->options));
+    TIDEMARK_TRY(core_->certificate.load(core_->clock.wall_ms()));
     const ServerOptions& options = core_->options;
     ErrorCode error;
     const auto address = options.host == "localhost" ? asio::ip::address(asio::ip::address_v4::loopback())
@@ -166,7 +149,7 @@ class AsioServer final : public Server {
 
   // As far as the socket's buffer takes it: nobody waits for a client that is one too many.
   void turn_away(Socket socket) {
-    if (core_->tls) return;
+    if (core_->certificate.context() != nullptr) return;
     Response response = problem(503, "there are too many connections");
     response.headers.emplace_back("Retry-After", "1");
     const std::string text = render_head(response, false, core_->clock.wall_ms()) + response.body;
@@ -177,6 +160,7 @@ class AsioServer final : public Server {
   }
 
   void tick() {
+    core_->certificate.look(core_->clock.wall_ms());
     if (!core_->sessions.empty()) {
       core_->hub.look();
       wake_all();

@@ -7,6 +7,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "env/posix/clock.h"
+#include "http/certificate.h"
 #include "http/client.h"
 #include "http/server_harness.h"
 
@@ -28,12 +30,13 @@ std::string text_of(BIO* bio) {
   return text;
 }
 
-ServerOptions options_with_tls() {
+// Good from a minute ago for `seconds`.
+ServerOptions options_with_tls(long seconds = 3600) {
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate(X509_new());
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), std::min(-60L, seconds - 60));
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), seconds);
   X509_set_pubkey(certificate.get(), key.get());
   X509_NAME* name = X509_get_subject_name(certificate.get());
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"),
@@ -43,10 +46,10 @@ ServerOptions options_with_tls() {
   ServerOptions options;
   BIO* bio = BIO_new(BIO_s_mem());
   PEM_write_bio_X509(bio, certificate.get());
-  options.tls_certificate_pem = text_of(bio);
+  options.tls_pair.certificate_pem = text_of(bio);
   bio = BIO_new(BIO_s_mem());
   PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  options.tls_key_pem = text_of(bio);
+  options.tls_pair.key_pem = text_of(bio);
   return options;
 }
 
@@ -118,12 +121,58 @@ TEST(Tls, APeerWithACertificateOfItsOwnIsNotTrusted) {
 
 TEST(Tls, AKeyOfAnotherCertificateIsAConfigurationError) {
   ServerOptions options = options_with_tls();
-  options.tls_key_pem = options_with_tls().tls_key_pem;
+  options.tls_pair.key_pem = options_with_tls().tls_pair.key_pem;
   FakeBackend backend;
   PosixClock clock;
   const auto server = Server::listen(options, backend, {}, {}, clock);
   ASSERT_FALSE(server);
   EXPECT_EQ(server.error().react, React::kConfig);
+}
+
+int64_t now_ms() { return PosixClock().wall_ms(); }
+
+TEST(ServerCertificate, AnExpiredOneIsRefusedAtTheStartWithItsDate) {
+  const ServerOptions options = options_with_tls(-5);
+  std::atomic<int64_t> until_ms{0};
+  ServerCertificate certificate(options, until_ms);
+  const Status loaded = certificate.load(now_ms());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().react, React::kConfig);
+  EXPECT_THAT(loaded.error().what, ::testing::HasSubstr("tls_certificate expired at 20"));
+  EXPECT_EQ(certificate.context(), nullptr);
+  EXPECT_FALSE(check_validity(options.tls_pair, now_ms())) << "`check` says the same";
+}
+
+TEST(ServerCertificate, OneThatIsNotGoodYetIsRefused) {
+  const ServerOptions options = options_with_tls();
+  const Status refused = check_validity(options.tls_pair, now_ms() - 86'400'000);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, ::testing::HasSubstr("is not good before"));
+}
+
+TEST(ServerCertificate, ARenewedPairIsTakenFromTheSameFilesWithoutARestart) {
+  ServerOptions options = options_with_tls();
+  TlsPair files = options.tls_pair;
+  options.reread_tls = [&files]() -> Result<TlsPair> { return files; };
+  std::atomic<int64_t> until_ms{0};
+  ServerCertificate certificate(options, until_ms);
+  ASSERT_TRUE(certificate.load(now_ms()));
+  const int64_t first_ms = until_ms;
+  const auto* before = certificate.context();
+
+  certificate.look(now_ms() + 61'000);
+  EXPECT_EQ(certificate.context(), before) << "the same files change nothing";
+
+  files = options_with_tls(-5).tls_pair;
+  certificate.look(now_ms() + 122'000);
+  EXPECT_EQ(certificate.context(), before) << "an expired pair replaces nothing";
+
+  files = options_with_tls(86'400 * 90).tls_pair;
+  certificate.look(now_ms() + 130'000);
+  EXPECT_EQ(certificate.context(), before) << "a look a minute";
+  certificate.look(now_ms() + 183'000);
+  EXPECT_NE(certificate.context(), before);
+  EXPECT_GT(until_ms, first_ms + 86'400'000);
 }
 
 }  // namespace
