@@ -45,7 +45,7 @@ void add_options(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(1, 86400000))
       ->capture_default_str();
   app.add_option("--compat", flags.compat, "The server version to behave as")
-      ->check(CLI::IsMember({"4.2", "7.0"}))
+      ->check(CLI::IsMember({"4.2", "4.4", "7.0"}))
       ->capture_default_str();
   app.add_option("--max-connections", flags.set.connections_max, "Per member")
       ->check(CLI::Range(1, 100000))
@@ -63,7 +63,7 @@ int run(Flags& flags) {
   flags.set.oplog_bytes_max = static_cast<size_t>(flags.oplog_mb) << 20;
   flags.set.election = std::chrono::milliseconds(flags.election_ms);
   flags.set.noop = std::chrono::milliseconds(flags.noop_ms);
-  flags.set.version = flags.compat == "4.2" ? sandbox::ServerVersion{4, 2} : sandbox::ServerVersion{7, 0};
+  flags.set.version = {flags.compat[0] - '0', flags.compat[2] - '0'};
   // Blocked before any thread starts, so that only sigwait below gets them.
   sigset_t ending;
   sigemptyset(&ending);

@@ -136,7 +136,7 @@ ChangeStream::Impl::Place ChangeStream::Impl::place() const {
 
 tl::unexpected<CommandError> ChangeStream::Impl::not_found() const {
   const std::string token = document_text(token_.document());
-  if (spec_.classic()) {
+  if (spec_.version < ServerVersion{4, 4}) {
     return tl::unexpected(stream_error(
         40585, "resume of change stream was not possible, as the resume token was not found. " + token,
         false));

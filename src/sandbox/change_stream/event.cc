@@ -138,6 +138,7 @@ bson::Document operation_description(const OplogEntry& op) {
 }
 
 bool in_scope(const StreamSpec& spec, const OplogEntry& op) {
+  if (op.from_migrate) return false;
   switch (op.kind) {
     case OpKind::kInsert:
     case OpKind::kUpdate:

@@ -17,12 +17,12 @@ bson::Timestamp before(bson::Timestamp time) {
 OplogScan::OplogScan(const Oplog& oplog, bson::Timestamp start, ServerVersion version)
     : oplog_(oplog), start_(start), version_(version), position_(before(start)) {}
 
-// The server's rule: the oldest entry must not be later than the start. 7.0 also accepts a start before a log
-// that has never lost anything; 4.2 doesn't.
+// The server's rule: the oldest entry must not be later than the start. 4.4 and later also accept a start before a
+// log that has never lost anything; 4.2 doesn't.
 Reply<void> OplogScan::check_history() const {
   const bson::Timestamp oldest = oplog_.oldest().ts;
   const bson::Timestamp dropped = oplog_.resumable_after();
-  const bool classic = version_.major < 7;
+  const bool classic = version_ < ServerVersion{4, 4};
   const bool complete = dropped == bson::Timestamp{};
   const bool empty = oldest == bson::Timestamp{};
   const bool lost = empty ? !complete && dropped >= start_ : oldest > start_ && (classic || !complete);

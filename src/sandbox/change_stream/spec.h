@@ -33,7 +33,7 @@ struct StreamSpec {
   std::optional<Pipeline> pipeline;     // the stages behind those; absent when there are none
   bool split_large_events = false;
 
-  // 4.2 as recorded, not 7.0.
+  // 4.2 as recorded, and 4.4 but for the codes of what is lost or not found; not 7.0.
   bool classic() const { return version.major < 7; }
 };
 

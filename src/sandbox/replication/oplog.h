@@ -57,6 +57,9 @@ struct OplogEntry {
   bson::Document
       command;  // DDL: the operationDescription of expanded events; kCreate and kModify: the options
   bool pre_image_recorded = false;  // the collection had changeStreamPreAndPostImages at that moment
+  // Copied by the server itself (a rename across databases, a collection made capped): replicated like any other entry,
+  // and shown by no change stream.
+  bool from_migrate = false;
   // kRename
   std::string to_db;
   std::string to_coll;

@@ -1,4 +1,5 @@
 // aggregate: a pipeline over a collection, or the opening of a change stream.
+#include "sandbox/server/aggregate_out.h"
 #include "sandbox/server/documents.h"
 #include "sandbox/server/update_one.h"
 #include "sandbox/server/write_target.h"
@@ -70,7 +71,8 @@ void add_readers(Invocation& inv, PipelineContext& context) {
 Reply<void> run_pipeline(Invocation& inv, const Aggregate& ask) {
   PipelineContext context = inv.context(ask.collection);
   add_readers(inv, context);
-  SANDBOX_ASSIGN(const auto pipeline, Pipeline::parse(ask.pipeline, context));
+  SANDBOX_ASSIGN(const auto split, split_writing_stage(ask.pipeline));
+  SANDBOX_ASSIGN(const auto pipeline, Pipeline::parse(split.reading, context));
   if (ask.collection.empty())
     return command_error(kInvalidNamespace,
                          "{aggregate: 1} is not valid for '" +
@@ -84,6 +86,10 @@ Reply<void> run_pipeline(Invocation& inv, const Aggregate& ask) {
   auto cursor = std::make_unique<Cursor>();
   cursor->ns = inv.db + "." + ask.collection;
   SANDBOX_ASSIGN(cursor->documents, pipeline.run(std::move(input)));
+  if (split.writing) {
+    SANDBOX_TRY(run_writing_stage(inv, *split.writing, cursor->documents));
+    cursor->documents.clear();
+  }
   return reply_with_cursor(inv, std::move(cursor), ask.batch_size, false);
 }
 

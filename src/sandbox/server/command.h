@@ -89,6 +89,7 @@ enum Trait : uint32_t {
   kAdminOnly = 1u << 6,
   kAnyFields = 1u << 7,
   kSince44 = 1u << 8,
+  kSince50 = 1u << 9,
 };
 
 struct CommandSpec {

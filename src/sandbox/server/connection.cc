@@ -57,9 +57,20 @@ class Session {
     bytes = buffer_.resize(static_cast<size_t>(header->length));
     if (!socket_.read(bytes.subspan(wire::kHeaderBytes))) return false;
     if (!node_.gate.pass(stop_)) return false;
-    // A client that sends what is no message is cut off, as the server does.
     const auto message = wire::parse(bytes);
-    return message && answer(*message);
+    if (message) return answer(*message);
+    // A document that isn't one is an error of the command; who sends what is no message is cut off, as the server does.
+    if (message.error().code != kInvalidBson) return false;
+    return refuse_message(*header, message.error());
+  }
+
+  bool refuse_message(const wire::Header& header, const Error& error) {
+    reply_.clear();
+    reply_.append("ok", 0.0).append("errmsg", error.what);
+    reply_.append("code", int32_t{error.code}).append("codeName", code_name(error.code));
+    wire::Message message;
+    message.header = header;
+    return send(message, next_request_id++, header.request_id, false);
   }
 
   bool answer(const wire::Message& message) {

@@ -109,6 +109,11 @@ Reply<void> insert(Invocation& inv) {
   SANDBOX_ASSIGN(const bool unchecked, bool_field(inv, inv.body, "bypassDocumentValidation", false));
   BatchResult result;
   const auto new_id = [&inv] { return inv.cluster.identities.oid(); };
+  bson::Timestamp time = inv.member().oplog.newest().ts;
+  const auto now = [&time] {
+    time.increment++;
+    return time;
+  };
   SANDBOX_TRY(with_write_target(inv, name, [&](WriteTarget& target) -> Reply<void> {
     Collection* collection = target.catalog.find(inv.db, name);
     target.entries.reserve(copies.size() + 1);
@@ -117,7 +122,7 @@ Reply<void> insert(Invocation& inv) {
         result.n++;
         return {};
       }
-      SANDBOX_ASSIGN(bson::Document document, prepare_insert(copies[i], new_id));
+      SANDBOX_ASSIGN(bson::Document document, prepare_inserted(copies[i], inv.version(), new_id, now));
       if (collection == nullptr) {
         SANDBOX_ASSIGN(collection, target.ensure_collection(inv.db, name));
       }

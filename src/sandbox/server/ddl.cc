@@ -1,4 +1,5 @@
-// create, drop, dropDatabase, renameCollection, collMod, createIndexes and dropIndexes.
+// create, drop, dropDatabase, renameCollection, convertToCapped, collMod, createIndexes and dropIndexes.
+#include "sandbox/server/copies.h"
 #include "sandbox/server/update_one.h"
 
 namespace tidemark::sandbox {
@@ -17,14 +18,6 @@ bson::Document own_options(bson::View body) {
   return out.finish();
 }
 
-OplogEntry& add_ddl(WriteTarget& target, OpKind kind, const Collection& collection) {
-  OplogEntry& entry = target.add(kind, collection, -1);
-  // Only writes of documents belong to a retryable statement.
-  entry.lsid = {};
-  entry.txn_number = -1;
-  return entry;
-}
-
 tl::unexpected<CommandError> no_namespace(const Invocation& inv, std::string_view ns) {
   return command_error(kNamespaceNotFound,
                        inv.cluster.classic() ? "ns not found" : "ns does not exist: " + std::string(ns));
@@ -36,9 +29,7 @@ Reply<void> create(Invocation& inv) {
   return with_write_target(inv, name, [&](WriteTarget& target) -> Reply<void> {
     if (inv.cluster.classic() && target.catalog.find(inv.db, name) != nullptr)
       return command_error(kNamespaceExists, "a collection '" + inv.db + "." + name + "' already exists");
-    SANDBOX_ASSIGN(Collection * created,
-                   target.catalog.create(inv.db, name, target.cluster.identities.uuid(), options));
-    add_ddl(target, OpKind::kCreate, *created).command = created->options();
+    SANDBOX_TRY(target.create_collection(inv.db, name, options));
     return {};
   });
 }
@@ -54,7 +45,7 @@ Reply<void> drop(Invocation& inv) {
     }
     inv.reply.append("nIndexesWas", static_cast<int32_t>(collection->index_count()))
         .append("ns", collection->ns());
-    add_ddl(target, OpKind::kDrop, *collection);
+    target.add_ddl(OpKind::kDrop, *collection);
     return target.catalog.drop(inv.db, name);
   });
 }
@@ -65,7 +56,7 @@ Reply<void> drop_database(Invocation& inv) {
   return with_write_target(inv, "", [&](WriteTarget& target) -> Reply<void> {
     const auto collections = target.catalog.collections(inv.db);
     if (collections.empty()) return {};
-    for (const Collection* collection : collections) add_ddl(target, OpKind::kDrop, *collection);
+    for (const Collection* collection : collections) target.add_ddl(OpKind::kDrop, *collection);
     target.catalog.drop_database(inv.db);
     auto entry = std::make_shared<OplogEntry>();
     entry->kind = OpKind::kDropDatabase;
@@ -92,22 +83,34 @@ Reply<void> rename_collection(Invocation& inv) {
   SANDBOX_ASSIGN(const auto to, split_namespace(inv, "to"));
   SANDBOX_ASSIGN(const bool drop_target, bool_field(inv, inv.body, "dropTarget", false));
   return with_write_target(inv, from.second, [&](WriteTarget& target) -> Reply<void> {
-    const Collection* source = target.catalog.find(from.first, from.second);
-    if (source == nullptr)
-      return command_error(kNamespaceNotFound,
-                           "Source collection " + from.first + "." + from.second + " does not exist");
-    std::optional<Uuid> dropped;
-    if (const Collection* victim = target.catalog.find(to.first, to.second); victim != nullptr && drop_target)
-      dropped = victim->uuid();
-    SANDBOX_TRY(target.catalog.rename(from.first, from.second, to.first, to.second, drop_target));
-    const Collection* renamed = target.catalog.find(to.first, to.second);
-    OplogEntry& entry = add_ddl(target, OpKind::kRename, *renamed);
-    entry.db = from.first;
-    entry.coll = from.second;
-    entry.to_db = to.first;
-    entry.to_coll = to.second;
-    entry.dropped_target = dropped;
-    return {};
+    if (from.first == to.first) return rename_within(target, from.first, from.second, to.second, drop_target);
+    return rename_across(target, from.first, from.second, to.first, to.second, drop_target);
+  });
+}
+
+Reply<int64_t> capped_size(const Invocation& inv) {
+  SANDBOX_ASSIGN(const int64_t size, int_field(inv, inv.body, "size", 0));
+  if (size <= 0) return command_error(kInvalidOptions, "Capped collection size must be greater than zero");
+  return size;
+}
+
+Reply<void> convert_to_capped(Invocation& inv) {
+  SANDBOX_ASSIGN(const std::string name, inv.collection());
+  SANDBOX_ASSIGN(const int64_t size, capped_size(inv));
+  return with_write_target(inv, name, [&](WriteTarget& target) -> Reply<void> {
+    const std::string temporary = temporary_name(target, inv.db, "convertToCapped." + name);
+    SANDBOX_TRY(clone_as_capped(target, inv.db, name, temporary, size, true));
+    return rename_within(target, inv.db, temporary, name, true);
+  });
+}
+
+Reply<void> clone_collection_as_capped(Invocation& inv) {
+  SANDBOX_ASSIGN(const std::string name, inv.collection());
+  SANDBOX_ASSIGN(const auto to, string_field(inv, inv.body, "toCollection"));
+  SANDBOX_ASSIGN(const int64_t size, capped_size(inv));
+  SANDBOX_ASSIGN(const bool temporary, bool_field(inv, inv.body, "temp", false));
+  return with_write_target(inv, name, [&](WriteTarget& target) -> Reply<void> {
+    return clone_as_capped(target, inv.db, name, to, size, temporary);
   });
 }
 
@@ -120,7 +123,7 @@ Reply<void> coll_mod(Invocation& inv) {
     SANDBOX_ASSIGN(bson::Document options,
                    check_collection_options(merge_options(collection->options(), changes)));
     collection->set_options(std::move(options));
-    add_ddl(target, OpKind::kModify, *collection).command = changes;
+    target.add_ddl(OpKind::kModify, *collection).command = changes;
     return {};
   });
 }
@@ -175,7 +178,7 @@ Reply<void> create_indexes(Invocation& inv) {
       for (const auto& index : names) (void)collection->drop_index(index);
       return failed;
     }
-    if (created > 0) add_ddl(target, OpKind::kCreateIndexes, *collection).command = command.finish();
+    if (created > 0) target.add_ddl(OpKind::kCreateIndexes, *collection).command = command.finish();
     append_index_counts(inv, !existed, before, collection->index_count());
     return {};
   });
@@ -219,7 +222,7 @@ Reply<void> drop_indexes(Invocation& inv) {
       for (const auto& index : names) indexes.append(index_spec(*collection, index).view());
     }
     for (const auto& index : names) SANDBOX_TRY(collection->drop_index(index));
-    if (!names.empty()) add_ddl(target, OpKind::kDropIndexes, *collection).command = command.finish();
+    if (!names.empty()) target.add_ddl(OpKind::kDropIndexes, *collection).command = command.finish();
     inv.reply.append("nIndexesWas", before);
     return {};
   });
@@ -231,6 +234,8 @@ constexpr CommandSpec kCommands[] = {
     {"drop", drop, kDdl, ""},
     {"dropDatabase", drop_database, kDdl, ""},
     {"renameCollection", rename_collection, kDdl | kAdminOnly, "to dropTarget stayTemp"},
+    {"convertToCapped", convert_to_capped, kDdl, "size"},
+    {"cloneCollectionAsCapped", clone_collection_as_capped, kDdl, "toCollection size temp"},
     {"collMod", coll_mod, kDdl | kAnyFields, ""},
     {"createIndexes", create_indexes, kDdl | kTransactions,
      "indexes ignoreUnknownIndexOptions commitQuorum v"},

@@ -7,17 +7,14 @@ namespace {
 Reply<void> ping(Invocation&) { return {}; }
 
 Reply<void> build_info(Invocation& inv) {
-  const bool classic = inv.cluster.classic();
   bson::Builder& out = inv.reply;
-  out.append("version", classic ? "4.2.0" : "7.0.14").append("gitVersion", "tidemark-sandbox");
+  out.append("version", inv.version().release_text()).append("gitVersion", "tidemark-sandbox");
   out.append_array("modules", bson::Builder().view());
   out.append("allocator", "system").append("javascriptEngine", "none").append("sysInfo", "deprecated");
   {
     ArrayWriter version(out.raw(), "versionArray");
     bson::Builder parts;
-    for (const int32_t part :
-         classic ? std::array<int32_t, 4>{4, 2, 0, 0} : std::array<int32_t, 4>{7, 0, 14, 0})
-      parts.append("", part);
+    for (const int32_t part : inv.version().release()) parts.append("", part);
     for (const auto& part : parts.view()) version.append(part);
   }
   bson::Builder openssl;
@@ -47,7 +44,7 @@ Reply<void> host_info(Invocation& inv) {
 
 bson::Document feature_version(const Invocation& inv) {
   bson::Builder out;
-  out.append("version", inv.cluster.classic() ? "4.2" : "7.0");
+  out.append("version", inv.version().feature());
   return out.finish();
 }
 
@@ -140,7 +137,7 @@ void append_counters(Invocation& inv) {
 
 Reply<void> server_status(Invocation& inv) {
   bson::Builder& out = inv.reply;
-  out.append("host", inv.member().address).append("version", inv.cluster.classic() ? "4.2.0" : "7.0.14");
+  out.append("host", inv.member().address).append("version", inv.version().release_text());
   out.append("process", "mongod");
   const auto up = inv.cluster.clock.now() - inv.node.begun;
   const auto up_ms = std::chrono::duration_cast<std::chrono::milliseconds>(up).count();

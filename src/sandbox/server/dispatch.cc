@@ -33,7 +33,11 @@ Reply<void> find_command(Invocation& inv) {
   inv.name = first.key();
   if (const auto db = inv.body.find("$db"); db && db->is_string()) inv.db = db->string();
   const auto found = table().find(inv.name);
-  if (found == table().end() || (found->second->is(kSince44) && inv.version() < ServerVersion{4, 4}))
+  const auto newer = [&inv](const CommandSpec& spec) {
+    return (spec.is(kSince44) && inv.version() < ServerVersion{4, 4}) ||
+           (spec.is(kSince50) && inv.version() < ServerVersion{5, 0});
+  };
+  if (found == table().end() || newer(*found->second))
     return command_error(kCommandNotFound, "no such command: '" + std::string(inv.name) + "'");
   inv.spec = found->second;
   if (inv.db.empty()) return command_error(kInvalidNamespace, "a command needs its database in '$db'");
@@ -109,7 +113,9 @@ bson::Document concern_error(const Invocation& inv, const WriteConcern& concern,
 // Waits as long as the write concern says; a document when it could not be kept.
 bson::Document wait_write_concern(const Invocation& inv) {
   if (inv.write_concern_error) return inv.write_concern_error;
-  if (!inv.spec->is(kWriteConcern) || inv.transaction) return {};
+  // An aggregation writes only when it ends in $out or $merge.
+  const bool writes = inv.spec->is(kWriteConcern) || inv.written != OpTime{};
+  if (!writes || inv.transaction) return {};
   WriteConcern concern;
   concern.majority = !inv.cluster.classic();
   if (inv.write_concern) concern = *inv.write_concern;

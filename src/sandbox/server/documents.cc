@@ -59,8 +59,7 @@ Reply<std::vector<bson::Document>> read_oplog(const Invocation& inv, const bson:
 std::optional<bson::Document> made_up(const Invocation& inv, const DocumentQuery& query) {
   if (query.db == "admin" && query.collection == "system.version") {
     bson::Builder version;
-    version.append("_id", "featureCompatibilityVersion")
-        .append("version", inv.cluster.classic() ? "4.2" : "7.0");
+    version.append("_id", "featureCompatibilityVersion").append("version", inv.version().feature());
     return version.finish();
   }
   if (query.db == "local" && query.collection == "system.replset") return set_config(inv.cluster);
@@ -154,6 +153,7 @@ bson::Document render_oplog_entry(const OplogEntry& entry) {
   out.append("t", entry.time.term).append("v", int64_t{2}).append_date("wall", entry.wall_ms);
   if (entry.lsid) out.append("lsid", entry.lsid.view()).append("txnNumber", entry.txn_number);
   if (entry.statement_id >= 0) out.append("stmtId", entry.statement_id);
+  if (entry.from_migrate) out.append("fromMigrate", true);
   return out.finish();
 }
 

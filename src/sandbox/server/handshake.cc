@@ -4,8 +4,11 @@
 namespace tidemark::sandbox {
 namespace {
 
-constexpr int kWireVersion42 = 8;
-constexpr int kWireVersion70 = 21;
+// The newest wire version that a server of this version speaks.
+int32_t wire_version(ServerVersion version) {
+  if (version < ServerVersion{4, 4}) return 8;
+  return version < ServerVersion{5, 0} ? 9 : 21;
+}
 
 void remember_client(Invocation& inv) {
   const auto name = inv.body.find_path("client.application.name");
@@ -48,16 +51,16 @@ void append_last_write(Invocation& inv) {
 
 Reply<void> answer(Invocation& inv, std::string_view primary_field) {
   remember_client(inv);
-  const bool classic = inv.cluster.classic();
+  const bool waits = inv.version() >= ServerVersion{4, 4};
   Topology::View view = inv.member().topology.get();
-  if (!classic) {
+  if (waits) {
     SANDBOX_ASSIGN(view, await_topology(inv));
   }
   bson::Builder& out = inv.reply;
   const bool legacy = primary_field == "ismaster";
-  if (const auto asks = inv.body.find("helloOk"); legacy && !classic && asks && asks->truthy())
+  if (const auto asks = inv.body.find("helloOk"); legacy && !inv.cluster.classic() && asks && asks->truthy())
     out.append("helloOk", true);
-  if (!classic) {
+  if (waits) {
     bson::Builder version;
     append_oid(version, "processId", inv.node.process_id());
     version.append("counter", view.counter);
@@ -78,8 +81,7 @@ Reply<void> answer(Invocation& inv, std::string_view primary_field) {
       .append("maxMessageSizeBytes", wire::kMessageBytesMax);
   out.append("maxWriteBatchSize", int32_t{100'000}).append_date("localTime", inv.cluster.clock.wall_ms());
   out.append("logicalSessionTimeoutMinutes", int32_t{30}).append("connectionId", inv.connection.id);
-  out.append("minWireVersion", int32_t{0})
-      .append("maxWireVersion", classic ? kWireVersion42 : kWireVersion70);
+  out.append("minWireVersion", int32_t{0}).append("maxWireVersion", wire_version(inv.version()));
   out.append("readOnly", false);
   if (inv.body.find("saslSupportedMechs") && !inv.cluster.options.user.empty()) {
     ArrayWriter mechanisms(out.raw(), "saslSupportedMechs");
@@ -92,7 +94,7 @@ Reply<void> hello(Invocation& inv) { return answer(inv, "isWritablePrimary"); }
 Reply<void> is_master(Invocation& inv) { return answer(inv, "ismaster"); }
 
 constexpr CommandSpec kCommands[] = {
-    {"hello", hello, kNoAuth | kAnyFields | kSince44, ""},
+    {"hello", hello, kNoAuth | kAnyFields | kSince50, ""},
     {"isMaster", is_master, kNoAuth | kAnyFields, ""},
     {"ismaster", is_master, kNoAuth | kAnyFields, ""},
 };

@@ -24,6 +24,19 @@ TEST_F(Handshake, SaysWhoIsWho) {
   EXPECT_TRUE(primary.view().find("electionId"));
 }
 
+TEST_F(Handshake, Of44KnowsIsMasterWithTopologyVersionAndNoHello) {
+  ReplicaSetOptions options;
+  options.version = {4, 4};
+  start(options);
+  auto client = connect(0);
+  EXPECT_EQ(client->code("admin", R"({"hello":1})"), 59);
+  const auto reply = client->ok("admin", R"({"isMaster":1,"helloOk":true})");
+  EXPECT_EQ(number(reply, "maxWireVersion"), 9);
+  EXPECT_FALSE(reply.view().find("helloOk"));
+  EXPECT_TRUE(reply.view().find_path("topologyVersion.counter"));
+  EXPECT_EQ(text(client->ok("admin", R"({"buildInfo":1})"), "version"), "4.4.0");
+}
+
 TEST_F(Handshake, AnswersTheOpQueryOfOldDriversWithOpReply) {
   start();
   auto client = connect(0);

@@ -19,7 +19,7 @@ struct ReplicaSetOptions {
   uint64_t seed = 1;
   std::chrono::milliseconds election{300};
   std::chrono::milliseconds noop{10'000};
-  ServerVersion version{7, 0};   // 7.0, or 4.2
+  ServerVersion version{7, 0};   // or 4.2, or 4.4
   size_t connections_max = 512;  // per member
   // Both set: clients must authenticate with SCRAM-SHA-256.
   std::string user;

@@ -30,7 +30,8 @@ Reply<UpdateResult> change_document(WriteTarget& target, Collection& collection,
   SANDBOX_TRY(collection.replace(*id, result.after));
   OplogEntry& entry =
       target.add(result.is_replacement ? OpKind::kReplace : OpKind::kUpdate, collection, intent.statement_id);
-  entry.key = document_key(before);
+  // As the server's: of the document as it is now, whose _id may have become another type of number.
+  entry.key = document_key(result.after);
   entry.before = before;
   entry.after = result.after;
   if (!result.is_replacement) entry.update_description = result.description;

@@ -47,17 +47,23 @@ OplogEntry& WriteTarget::add(OpKind kind, const Collection& collection, int32_t 
   return *entries.back();
 }
 
+OplogEntry& WriteTarget::add_ddl(OpKind kind, const Collection& collection) {
+  OplogEntry& entry = add(kind, collection, -1);
+  entry.lsid = {};
+  entry.txn_number = -1;
+  return entry;
+}
+
+Reply<Collection*> WriteTarget::create_collection(std::string_view db, std::string_view name,
+                                                  bson::View options) {
+  SANDBOX_ASSIGN(Collection * created, catalog.create(db, name, cluster.identities.uuid(), options));
+  add_ddl(OpKind::kCreate, *created).command = created->options();
+  return created;
+}
+
 Reply<Collection*> WriteTarget::ensure_collection(std::string_view db, std::string_view name) {
   if (Collection* found = catalog.find(db, name)) return found;
-  SANDBOX_ASSIGN(Collection * created, catalog.create(db, name, cluster.identities.uuid()));
-  auto entry = std::make_shared<OplogEntry>();
-  entry->kind = OpKind::kCreate;
-  entry->db = db;
-  entry->coll = name;
-  entry->uuid = created->uuid();
-  entry->command = created->options();
-  entries.push_back(std::move(entry));
-  return created;
+  return create_collection(db, name, {});
 }
 
 Reply<void> with_write_target(Invocation& inv, std::string_view collection,

@@ -19,8 +19,12 @@ struct WriteTarget {
   const OplogEntry* done_before(int32_t statement_id) const;
   // A new entry about a document of `collection`.
   OplogEntry& add(OpKind kind, const Collection& collection, int32_t statement_id);
+  // The same for what is no write of a document, and therefore belongs to no retryable statement.
+  OplogEntry& add_ddl(OpKind kind, const Collection& collection);
   // The collection, created when there is none.
   Reply<Collection*> ensure_collection(std::string_view db, std::string_view name);
+  // A new collection. `options` as `create` takes them; already checked.
+  Reply<Collection*> create_collection(std::string_view db, std::string_view name, bson::View options);
 };
 
 // Runs `body` with the target of this command, under the lock it needs; logs the entries, even when `body` fails after

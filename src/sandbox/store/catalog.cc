@@ -103,6 +103,7 @@ Reply<void> Catalog::rename(std::string_view from_db, std::string_view from, std
   auto node = source->second.extract(source->second.find(from));
   node.key() = to;
   node.mapped()->set_name(std::string(to_db), std::string(to));
+  node.mapped()->make_permanent();
   databases_[std::string(to_db)].insert(std::move(node));
   if (source->second.empty()) databases_.erase(source);
   return {};

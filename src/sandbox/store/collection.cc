@@ -33,6 +33,15 @@ void Collection::set_name(std::string db, std::string name) {
   name_ = std::move(name);
 }
 
+void Collection::make_permanent() {
+  const bson::View view = options_.view();
+  if (!view || !view.find("temp")) return;
+  bson::Builder kept;
+  for (const auto& option : view)
+    if (option.key() != "temp") kept.append(option.key(), option);
+  options_ = kept.finish();
+}
+
 void Collection::set_options(bson::Document options) {
   options_ = std::move(options);
   const bson::View view = options_.view();

@@ -19,6 +19,7 @@
 #include "sandbox/store/index.h"
 #include "sandbox/store/sort.h"
 #include "sandbox/store/uuid.h"
+#include "sandbox/store/version.h"
 
 namespace tidemark::sandbox {
 
@@ -46,6 +47,8 @@ class Collection {
   bool pre_and_post_images() const { return pre_and_post_images_; }
   bool capped() const { return capped_bytes_max_ > 0; }
   void set_name(std::string db, std::string name);
+  // Takes the option `temp` off, as a rename does.
+  void make_permanent();
 
   // REQUIRES a document that has gone through prepare_insert. 11000 with keyPattern and keyValue for a
   // duplicate key; nothing has changed then.
@@ -125,6 +128,11 @@ class Collection {
 // _ids that can't be one (arrays, undefined, regular expressions) and documents beyond 16 MB.
 Reply<bson::Document> prepare_insert(const bson::Document& document,
                                      const std::function<bson_oid_t()>& new_id);
+// What it does besides to the documents of the command `insert`: two _ids are refused, until 5.0 names that begin with "$"
+// at the top, and a Timestamp(0, 0) at the top becomes what `now` says.
+Reply<bson::Document> prepare_inserted(const bson::Document& document, ServerVersion version,
+                                       const std::function<bson_oid_t()>& new_id,
+                                       const std::function<bson::Timestamp()>& now);
 
 // Refuses `create` options that the sandbox doesn't have (views, time series, clustered, encrypted) and bad
 // ones. Takes the command's fields beside `create` itself and generic ones; the result is what

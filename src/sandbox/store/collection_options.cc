@@ -4,6 +4,7 @@
 #include "sandbox/store/collection.h"
 #include "sandbox/store/filter.h"
 #include "sandbox/store/shell_text.h"
+#include "sandbox/store/storable.h"
 #include "sandbox/store/value.h"
 
 namespace tidemark::sandbox {
@@ -84,6 +85,20 @@ Reply<bson::Document> prepare_insert(const bson::Document& document,
     if (field.key() != "_id") builder.append(field.key(), field);
   }
   return builder.finish();
+}
+
+Reply<bson::Document> prepare_inserted(const bson::Document& document, ServerVersion version,
+                                       const std::function<bson_oid_t()>& new_id,
+                                       const std::function<bson::Timestamp()>& now) {
+  size_t ids = 0;
+  for (const bson::Element field : document.view()) {
+    if (field.key() == "_id" && ++ids > 1)
+      return command_error(kBadValue, "can't have multiple _id fields in one document");
+    if (field.key().starts_with("$") && version < ServerVersion{5, 0})
+      return command_error(kBadValue,
+                           "Document can't have $ prefixed field names: " + std::string(field.key()));
+  }
+  return prepare_insert(with_timestamps(document, now), new_id);
 }
 
 Reply<bson::Document> check_collection_options(bson::View options) {

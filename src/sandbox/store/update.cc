@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bson/compare.h"
 #include "sandbox/store/pipeline.h"
 #include "sandbox/store/shell_text.h"
+#include "sandbox/store/storable.h"
 #include "sandbox/store/update_tree.h"
 
 namespace tidemark::sandbox {
@@ -18,27 +20,27 @@ class UpdateProgram {
   ModifierUpdate modifiers;
   bson::Document replacement;
   Pipeline pipeline;
+
+  // Until 5.0 an update stores no field whose name begins with "$" but those of a DBRef; an insert may.
+  bool checks_names() const { return context.version < ServerVersion{5, 0}; }
 };
 
 namespace {
 
 constexpr size_t kDocumentBytesMax = 16 * 1024 * 1024;
 
-bool same_value(const bson::Element& a, const bson::Element& b) {
-  return a.type() == b.type() && std::ranges::equal(a.value_bytes(), b.value_bytes());
-}
-
-// `document` with the _id of `before`, in front.
+// `document` with its _id in front: its own, which must compare equal to that of `before` (a 1 may become a 1.0), or else
+// that of `before`.
 Reply<bson::Document> with_id_of(bson::View before, bson::View document) {
   const auto old_id = before.find("_id");
   const auto new_id = document.find("_id");
-  if (old_id && new_id && !same_value(*old_id, *new_id))
+  if (old_id && new_id && bson::compare(*old_id, *new_id) != 0)
     return command_error(
         kImmutableField,
         "After applying the update, the (immutable) field '_id' was found to have been altered to _id: " +
             shell_text(*new_id));
   bson::Builder builder;
-  if (old_id || new_id) builder.append("_id", old_id ? *old_id : *new_id);
+  if (old_id || new_id) builder.append("_id", new_id ? *new_id : *old_id);
   for (const bson::Element field : document) {
     if (field.key() != "_id") builder.append(field.key(), field);
   }
@@ -48,9 +50,19 @@ Reply<bson::Document> with_id_of(bson::View before, bson::View document) {
   return builder.finish();
 }
 
+// A top-level Timestamp(0, 0) of a replacement means "now"; that of an _id stays.
+bson::Document with_times(const bson::Document& replacement, const PipelineContext& context) {
+  bson::Timestamp time = context.cluster_time;
+  return with_timestamps(replacement, [&time] {
+    time.increment++;
+    return time;
+  });
+}
+
 Reply<UpdateResult> replace(const UpdateProgram& program, bson::View before) {
   UpdateResult result;
   SANDBOX_ASSIGN(result.after, with_id_of(before, program.replacement));
+  if (program.checks_names()) SANDBOX_TRY(check_storable(result.after));
   result.changed = !(result.after.view() == before);
   result.is_replacement = true;
   return result;
@@ -64,6 +76,7 @@ Reply<UpdateResult> run_pipeline(const UpdateProgram& program, bson::View before
   SANDBOX_ASSIGN(result.after, with_id_of(before, *output));
   result.changed = !(result.after.view() == before);
   if (!result.changed) return result;
+  if (program.checks_names()) SANDBOX_TRY(check_storable(result.after));
   if (program.context.version >= ServerVersion{5, 0}) {
     if (const auto delta = document_delta(before, result.after, kDeltaOverheadBytes)) {
       result.description = delta->describe();
@@ -202,7 +215,7 @@ Reply<Update> Update::parse(const bson::Element& u, bson::View array_filters,
                 "' is not allowed in the context of an update's replacement document. Consider using "
                 "an aggregation pipeline with $replaceWith.");
     }
-    program->replacement = bson::Document(u.document());
+    program->replacement = with_times(bson::Document(u.document()), context);
   }
   Update update;
   update.program_ = std::move(program);
@@ -228,7 +241,16 @@ Reply<UpdateResult> Update::apply(bson::View before, bool is_insert_of_upsert,
     query->matches(before, &details);
     env.positional = details.array_index;
   }
-  return apply_modifiers(program_->modifiers, before, std::move(env));
+  SANDBOX_ASSIGN(UpdateResult result, apply_modifiers(program_->modifiers, before, std::move(env)));
+  // What the modifiers wrote is checked, not what they left alone; on a document that is being made, that is all of it.
+  const auto written = result.description ? result.description.view().find("updatedFields") : std::nullopt;
+  if (program_->checks_names() && result.changed) {
+    if (is_insert_of_upsert)
+      SANDBOX_TRY(check_storable(result.after));
+    else if (written && written->is_document())
+      SANDBOX_TRY(check_storable_values(written->document()));
+  }
+  return result;
 }
 
 bool Update::is_replacement() const { return program_->kind == UpdateProgram::Kind::kReplacement; }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "bson/compare.h"
 #include "sandbox/store/shell_text.h"
 #include "sandbox/store/update_tree.h"
 
@@ -248,14 +249,12 @@ Reply<void> find_renamed(const ModifierUpdate& update, const bson::Document& bef
   return {};
 }
 
-// _id stays what it was once the document has one.
+// _id stays equal to what it was once the document has one; it may become another type of number.
 Reply<void> check_id(const ModifierUpdate& update, bson::View before, bson::View after) {
   const auto old_id = before.find("_id");
   if (!old_id) return {};
   const auto new_id = after.find("_id");
-  if (new_id && Value(*old_id).element().value_bytes().size() == new_id->value_bytes().size() &&
-      old_id->type() == new_id->type() && std::ranges::equal(old_id->value_bytes(), new_id->value_bytes()))
-    return {};
+  if (new_id && bson::compare(*old_id, *new_id) == 0) return {};
   std::string path = "_id";
   const OperationNode* node = &update.root;
   if (const auto found = node->children.find(path);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "sandbox/wire/check_bson.h"
 
 namespace tidemark::sandbox::wire {
 namespace {
@@ -53,12 +54,14 @@ class Reader {
     if (end - at_ < 5) return cut(what);
     const int32_t size = load_i32(&bytes_[at_]);
     if (size < 5 || static_cast<size_t>(size) > end - at_) return cut(what);
-    auto view = bson::View::parse(bytes_.subspan(at_, static_cast<size_t>(size)));
-    if (!view)
-      return fail(React::kReject,
-                  std::string(what) + " at byte " + std::to_string(at_) + ": " + view.error().what);
+    const auto bytes = bytes_.subspan(at_, static_cast<size_t>(size));
+    if (const auto valid = check_bson(bytes); !valid) {
+      Error error = valid.error();
+      error.what += " (" + std::string(what) + " at byte " + std::to_string(at_) + ")";
+      return tl::unexpected(std::move(error));
+    }
     at_ += static_cast<size_t>(size);
-    return *view;
+    return bson::View(bytes.data(), static_cast<uint32_t>(size));
   }
   void limit(size_t end) { bytes_ = bytes_.first(end); }
 
