@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,22 @@ namespace tidemark {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
-// Logs go to standard error from then on, or to the end of `file` where one is named. REQUIRES that no other thread logs
-// yet; may be called again. kConfig, with the log left as it was, when the file can't be opened; no folder is made for it.
-Status init_log(LogLevel level, const std::string& file = {});
+// Where lines go; env/posix/log_writer.h has the one there is.
+class LogWriter {
+ public:
+  virtual ~LogWriter() = default;
+  // One whole line at once, without waiting. False: it could not be written. One thread at a time.
+  virtual bool write(std::string_view line) = 0;
+  // Opens what it writes to again under its name, for whoever has moved it away (logrotate). Any thread, also while another
+  // writes. kConfig, with the old one still in use, when the new one can't be opened.
+  virtual Status reopen() = 0;
+};
 
-// Opens the log's file again under its name, for whoever has moved it away (logrotate); without a file it does nothing.
-// Any thread. kRetry, with the old file still in use, when the new one can't be written.
+// Logs go there from then on; without a writer, to standard error in colours. REQUIRES that no other thread logs yet; may be
+// called again.
+void init_log(LogLevel level, std::shared_ptr<LogWriter> writer = nullptr);
+
+// LogWriter::reopen of the writer in use; without one it does nothing. Any thread.
 Status reopen_log();
 
 void flush_log();

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cli/exit_codes.h"
+#include "env/posix/log_writer.h"
 
 namespace tidemark::cli {
 namespace {
@@ -48,7 +49,9 @@ Status start_log(LogLevel level, const std::string& file) {
   const char* wanted = std::getenv("TIDEMARK_LOG");
   for (const auto& [name, value] : kLevels)
     if (wanted != nullptr && name == wanted) level = value;
-  return init_log(level, file);
+  TIDEMARK_ASSIGN(std::shared_ptr<LogWriter> writer, make_log_writer(file));
+  init_log(level, std::move(writer));
+  return {};
 }
 
 const config::PipelineConfig* find_pipeline(const config::File& file, const std::string& name) {
