@@ -14,7 +14,12 @@ namespace tidemark::bson {
 
 class ArbitraryBson {
  public:
-  explicit ArbitraryBson(std::vector<uint32_t> choices) : choices_(std::move(choices)) {}
+  // kFramed: whatever a server stores, well-formed or not: text that is no UTF-8, the deprecated types, odd bytes in every
+  // type that has room for them, names that look like Extended JSON, doubled names, arrays whose keys are no indexes.
+  enum class Kind { kPlain, kFramed };
+
+  explicit ArbitraryBson(std::vector<uint32_t> choices, Kind kind = Kind::kPlain)
+      : choices_(std::move(choices)), odd_(kind == Kind::kFramed) {}
 
   Document document() {
     Builder builder;
@@ -30,6 +35,7 @@ class ArbitraryBson {
   uint32_t choose(uint32_t below) { return at_ < choices_.size() ? choices_[at_++] % below : 0; }
 
   void append(Builder& builder, const std::string& key, int depth) {
+    if (odd_ && choose(2) == 1) return append_odd(builder, key, depth);
     bson_t* raw = builder.raw();
     switch (choose(depth < 3 ? 20 : 16)) {
       case 0:
@@ -124,6 +130,104 @@ class ArbitraryBson {
     return *(values.begin() + choose(static_cast<uint32_t>(values.size())));
   }
 
+  // A string in BSON: length, bytes, terminator.
+  static void put_string(std::string& out, std::string_view text) {
+    put_u32(out, static_cast<uint32_t>(text.size() + 1));
+    out.append(text).push_back('\0');
+  }
+  static void put_u32(std::string& out, uint32_t value) {
+    for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(value >> shift));
+  }
+  void put_noise(std::string& out, size_t count) {
+    static const std::string kBytes("\0\1\x02\x7f\x80\xff\xf8i", 8);
+    for (size_t i = 0; i < count; ++i) out.push_back(kBytes[choose(8)]);
+  }
+
+  void append_odd(Builder& builder, const std::string& key, int depth) {
+    std::string bytes;
+    uint8_t type = 0;
+    switch (choose(12)) {
+      case 0:
+        type = pick<uint8_t>({BSON_TYPE_UTF8, BSON_TYPE_SYMBOL, BSON_TYPE_CODE});
+        put_string(bytes, text());
+        break;
+      case 1: {
+        type = BSON_TYPE_BINARY;
+        std::string data;
+        // Often the deprecated form, with an inner length that may be right, wrong or missing.
+        const bool deprecated = choose(2) == 1;
+        if (deprecated && choose(2) == 1) put_u32(data, choose(4));
+        put_noise(data, choose(6));
+        put_u32(bytes, static_cast<uint32_t>(data.size()));
+        bytes.push_back(deprecated ? '\2' : static_cast<char>(choose(256)));
+        bytes += data;
+        break;
+      }
+      case 2:
+        type = BSON_TYPE_BOOL;
+        bytes.push_back(static_cast<char>(choose(256)));
+        break;
+      case 3:  // anything, and NaNs of every kind
+        type = BSON_TYPE_DOUBLE;
+        put_noise(bytes, 6);
+        bytes += choose(2) == 1 ? std::string("\xf8\x7f") : std::string("\xf1\xff");
+        break;
+      case 4:
+        type = BSON_TYPE_DECIMAL128;
+        for (int i = 0; i < 16; ++i) bytes.push_back(static_cast<char>(choose(256)));
+        break;
+      case 5: {
+        type = BSON_TYPE_REGEX;
+        for (int part = 0; part < 2; ++part) {
+          std::string cstring = part == 1 && choose(2) == 1 ? "xsi" : text();
+          std::erase(cstring, '\0');
+          bytes += cstring;
+          bytes.push_back('\0');
+        }
+        break;
+      }
+      case 6:
+        type = BSON_TYPE_DBPOINTER;
+        put_string(bytes, text());
+        put_noise(bytes, 12);
+        break;
+      case 7: {
+        type = BSON_TYPE_CODEWSCOPE;
+        Builder scope;
+        fields(scope, depth + 1, false);
+        std::string parts;
+        put_string(parts, text());
+        parts.append(reinterpret_cast<const char*>(scope.view().data()), scope.view().size());
+        put_u32(bytes, static_cast<uint32_t>(parts.size() + 4));
+        bytes += parts;
+        break;
+      }
+      case 8:
+        type = pick<uint8_t>({BSON_TYPE_INT64, BSON_TYPE_DATE_TIME, BSON_TYPE_TIMESTAMP, BSON_TYPE_DOUBLE});
+        put_noise(bytes, 8);
+        break;
+      case 9:
+        type = pick<uint8_t>({BSON_TYPE_MINKEY, BSON_TYPE_MAXKEY, BSON_TYPE_UNDEFINED, BSON_TYPE_NULL});
+        break;
+      default: {  // documents and arrays that look like Extended JSON, or whose keys are odd
+        type = pick<uint8_t>({BSON_TYPE_DOCUMENT, BSON_TYPE_ARRAY});
+        Builder inner;
+        if (depth < 4) odd_fields(inner, depth + 1);
+        bytes.assign(reinterpret_cast<const char*>(inner.view().data()), inner.view().size());
+      }
+    }
+    builder.append_raw(key, type, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  }
+
+  void odd_fields(Builder& builder, int depth) {
+    static const std::vector<std::string> kNames{"0",       "1",      "00",    "$numberInt", "$oid",
+                                                 "$code",   "$scope", "$bson", "$date",      "$ref",
+                                                 "$schema", "",       "a",     "\xff"};
+    const uint32_t count = choose(4);
+    for (uint32_t i = 0; i < count; ++i)
+      append(builder, kNames[choose(static_cast<uint32_t>(kNames.size()))], depth);
+  }
+
   std::string text() {
     static const std::vector<std::string> kTexts{
         "", "a", "b", "ab", std::string("a\0", 2), std::string("a\0b", 3), "\xff", "\xc3\xa9"};
@@ -143,6 +247,7 @@ class ArbitraryBson {
 
   std::vector<uint32_t> choices_;
   size_t at_ = 0;
+  bool odd_ = false;
 };
 
 }  // namespace tidemark::bson

@@ -163,41 +163,13 @@ int compare_numbers(const Element& a, const Element& b) {
   return sign(bson_iter_as_int64(&a.iter()), bson_iter_as_int64(&b.iter()));
 }
 
-std::string_view text_of(const Element& element) {
-  uint32_t length = 0;
-  switch (element.type()) {
-    case BSON_TYPE_SYMBOL: {
-      const char* text = bson_iter_symbol(&element.iter(), &length);
-      return {text, length};
-    }
-    case BSON_TYPE_CODE: {
-      const char* text = bson_iter_code(&element.iter(), &length);
-      return {text, length};
-    }
-    default:
-      return element.string();
-  }
-}
-
-struct Binary {
-  uint32_t size = 0;
-  bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
-  const uint8_t* data = nullptr;
-};
-
-Binary binary_of(const Element& element) {
-  Binary binary;
-  bson_iter_binary(&element.iter(), &binary.subtype, &binary.size, &binary.data);
-  return binary;
-}
-
 int compare_binaries(const Element& a, const Element& b) {
-  const Binary left = binary_of(a);
-  const Binary right = binary_of(b);
-  if (left.size != right.size) return sign(left.size, right.size);
-  if (left.subtype != right.subtype)
-    return sign(static_cast<int>(left.subtype), static_cast<int>(right.subtype));
-  return left.size == 0 ? 0 : std::memcmp(left.data, right.data, left.size);
+  const Binary left = a.binary();
+  const Binary right = b.binary();
+  if (left.bytes.size() != right.bytes.size()) return sign(left.bytes.size(), right.bytes.size());
+  if (left.subtype != right.subtype) return sign(left.subtype, right.subtype);
+  if (left.well_formed != right.well_formed) return sign(left.well_formed, right.well_formed);
+  return left.bytes.empty() ? 0 : std::memcmp(left.bytes.data(), right.bytes.data(), left.bytes.size());
 }
 
 uint64_t timestamp_of(const Element& element) {
@@ -208,30 +180,15 @@ uint64_t timestamp_of(const Element& element) {
 }
 
 int compare_regexes(const Element& a, const Element& b) {
-  const char* options_a = nullptr;
-  const char* options_b = nullptr;
-  const std::string_view left = bson_iter_regex(&a.iter(), &options_a);
-  const std::string_view right = bson_iter_regex(&b.iter(), &options_b);
-  if (left != right) return sign(left, right);
-  return sign(std::string_view(options_a), std::string_view(options_b));
-}
-
-struct ScopedCode {
-  std::string_view code;
-  View scope;
-};
-
-ScopedCode scoped_code_of(const Element& element) {
-  uint32_t length = 0;
-  uint32_t scope_length = 0;
-  const uint8_t* scope = nullptr;
-  const char* code = bson_iter_codewscope(&element.iter(), &length, &scope_length, &scope);
-  return {{code, length}, View(scope, scope_length)};
+  const RegexValue left = a.regex();
+  const RegexValue right = b.regex();
+  if (left.pattern != right.pattern) return sign(left.pattern, right.pattern);
+  return sign(left.options, right.options);
 }
 
 int compare_scoped_codes(const Element& a, const Element& b) {
-  const ScopedCode left = scoped_code_of(a);
-  const ScopedCode right = scoped_code_of(b);
+  const ScopedCode left = a.scoped_code();
+  const ScopedCode right = b.scoped_code();
   if (left.code != right.code) return sign(left.code, right.code);
   return compare_documents(left.scope, right.scope);
 }
@@ -293,16 +250,17 @@ void append_value(const Element& value, std::string& out) {
     case BSON_TYPE_UTF8:
     case BSON_TYPE_SYMBOL:
     case BSON_TYPE_CODE:
-      return append_text(text_of(value), out);
+      return append_text(value.string(), out);
     case BSON_TYPE_DOCUMENT:
       return append_fields(value.document(), true, out);
     case BSON_TYPE_ARRAY:
       return append_fields(value.document(), false, out);
     case BSON_TYPE_BINARY: {
-      const Binary binary = binary_of(value);
-      append_big_endian(binary.size, 4, out);
+      const Binary binary = value.binary();
+      append_big_endian(binary.bytes.size(), 4, out);
       out += static_cast<char>(binary.subtype);
-      out.append(reinterpret_cast<const char*>(binary.data), binary.size);
+      if (binary.subtype == BSON_SUBTYPE_BINARY_DEPRECATED) out += binary.well_formed ? '\1' : '\0';
+      out.append(reinterpret_cast<const char*>(binary.bytes.data()), binary.bytes.size());
       return;
     }
     case BSON_TYPE_OID:
@@ -317,12 +275,12 @@ void append_value(const Element& value, std::string& out) {
     case BSON_TYPE_TIMESTAMP:
       return append_big_endian(timestamp_of(value), 8, out);
     case BSON_TYPE_REGEX: {
-      const char* options = nullptr;
-      append_text(bson_iter_regex(&value.iter(), &options), out);
-      return append_text(options, out);
+      const RegexValue regex = value.regex();
+      append_text(regex.pattern, out);
+      return append_text(regex.options, out);
     }
     case BSON_TYPE_CODEWSCOPE: {
-      const ScopedCode code = scoped_code_of(value);
+      const ScopedCode code = value.scoped_code();
       append_text(code.code, out);
       return append_fields(code.scope, true, out);
     }
@@ -397,7 +355,7 @@ int compare(const Element& a, const Element& b) {
     case BSON_TYPE_UTF8:
     case BSON_TYPE_SYMBOL:
     case BSON_TYPE_CODE:
-      return text_of(a).compare(text_of(b));
+      return a.string().compare(b.string());
     case BSON_TYPE_DOCUMENT:
       return compare_fields(a.document(), b.document(), true);
     case BSON_TYPE_ARRAY:

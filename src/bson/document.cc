@@ -11,14 +11,73 @@ int key_length(std::string_view key) { return static_cast<int>(key.size()); }
 
 }  // namespace
 
-View Element::document() const {
-  const uint8_t* data = nullptr;
-  uint32_t size = 0;
-  if (is_array())
-    bson_iter_array(&iter_, &size, &data);
-  else
-    bson_iter_document(&iter_, &size, &data);
-  return {data, size};
+uint32_t View::Iterator::variable_end(uint8_t type, uint32_t at) {
+  // 64 bits, so that no length wraps around: what is out of bounds is found by the caller.
+  const uint8_t* raw = iter_.raw;
+  const uint32_t last = iter_.len - 1;
+  const auto checked = [last](uint64_t end) {
+    TIDEMARK_CHECK(end <= last, "a value left its document");
+    return static_cast<uint32_t>(end);
+  };
+  const auto cstring_end = [&](uint32_t from) {
+    const void* nul = std::memchr(raw + from, 0, last - from);
+    TIDEMARK_CHECK(nul != nullptr, "a regular expression left its document");
+    return static_cast<uint32_t>(static_cast<const uint8_t*>(nul) - raw) + 1;
+  };
+  if (type == BSON_TYPE_REGEX) {
+    iter_.d2 = cstring_end(at);
+    return cstring_end(iter_.d2);
+  }
+  checked(uint64_t{at} + 4);
+  const uint64_t size = load_u32(raw + at);
+  switch (type) {
+    case BSON_TYPE_DOCUMENT:
+    case BSON_TYPE_ARRAY:
+      return checked(at + size);
+    case BSON_TYPE_UTF8:
+    case BSON_TYPE_CODE:
+    case BSON_TYPE_SYMBOL:
+      iter_.d2 = at + 4;
+      return checked(at + 4 + size);
+    case BSON_TYPE_BINARY:
+      iter_.d2 = at + 4;
+      iter_.d3 = at + 5;
+      return checked(at + 5 + size);
+    case BSON_TYPE_DBPOINTER:
+      iter_.d2 = at + 4;
+      iter_.d3 = checked(at + 4 + size);
+      return checked(uint64_t{iter_.d3} + 12);
+    case BSON_TYPE_CODEWSCOPE:
+      iter_.d2 = at + 4;
+      iter_.d3 = checked(uint64_t{at} + 8);
+      iter_.d4 = checked(at + 8 + uint64_t{load_u32(raw + at + 4)});
+      return checked(at + size);
+    default:
+      TIDEMARK_CHECK(false, "a type that BSON doesn't have, in a document that was checked");
+  }
+  return at;
+}
+
+Binary Element::binary() const {
+  const uint32_t size = load_u32(iter_.raw + iter_.d1);
+  Binary binary{iter_.raw[iter_.d2], {iter_.raw + iter_.d3, size}};
+  if (binary.subtype != BSON_SUBTYPE_BINARY_DEPRECATED) return binary;
+  binary.well_formed = size >= 4 && load_u32(iter_.raw + iter_.d3) == size - 4;
+  if (binary.well_formed) binary.bytes = binary.bytes.subspan(4);
+  return binary;
+}
+
+RegexValue Element::regex() const {
+  const auto* text = reinterpret_cast<const char*>(iter_.raw);
+  return {{text + iter_.d1, iter_.d2 - iter_.d1 - 1}, {text + iter_.d2, iter_.next_off - iter_.d2 - 1}};
+}
+
+DbPointer Element::db_pointer() const {
+  return {string_at(iter_.d1), std::span<const uint8_t, 12>(iter_.raw + iter_.d3, 12)};
+}
+
+ScopedCode Element::scoped_code() const {
+  return {string_at(iter_.d2), View::unchecked(iter_.raw + iter_.d4, iter_.next_off - iter_.d4)};
 }
 
 std::optional<int64_t> Element::integer() const {
@@ -70,32 +129,17 @@ bool Element::truthy() const {
   }
 }
 
-std::span<const uint8_t> Element::value_bytes() const {
-  // libbson keeps, for the current field, where it starts (off), where its value starts (d1), and where the
-  // next field starts (next_off). Types without a value have no d1.
-  const uint32_t key_end = iter_.key + bson_iter_key_len(&iter_) + 1;
-  return {iter_.raw + key_end, iter_.raw + iter_.next_off};
-}
-
 Result<View> View::parse(std::span<const uint8_t> bytes) {
-  bson_t doc;
-  if (bytes.size() < 5 || bytes.size() > UINT32_MAX || !bson_init_static(&doc, bytes.data(), bytes.size()))
-    return fail(React::kReject, "not a BSON document: its length field disagrees with its bytes");
-  size_t offset = 0;
-  const auto flags = static_cast<bson_validate_flags_t>(BSON_VALIDATE_UTF8 | BSON_VALIDATE_UTF8_ALLOW_NULL);
-  if (!bson_validate(&doc, flags, &offset))
-    return fail(React::kReject, "not a well-formed BSON document at byte " + std::to_string(offset));
-  return View(bytes.data(), static_cast<uint32_t>(bytes.size()));
+  const auto flaw = find_framing_flaw(bytes);
+  if (!flaw) return View(bytes.data(), static_cast<uint32_t>(bytes.size()));
+  std::string what = "not a well-formed BSON document: ";
+  if (!flaw->path.empty()) what += "in the field \"" + flaw->path + "\", ";
+  return fail(React::kReject, what + flaw->what + ", at byte " + std::to_string(flaw->at));
 }
 
 std::optional<Element> View::find(std::string_view key) const {
-  bson_iter_t iter;
-  if (data_ == nullptr || !bson_iter_init_from_data(&iter, data_, size_)) return std::nullopt;
-  while (bson_iter_next(&iter)) {
-    if (bson_iter_key_len(&iter) == key.size() &&
-        std::memcmp(bson_iter_key(&iter), key.data(), key.size()) == 0)
-      return Element(iter);
-  }
+  for (const Element field : *this)
+    if (field.key() == key) return field;
   return std::nullopt;
 }
 
@@ -162,9 +206,27 @@ Builder& Builder::append(std::string_view key, View document) {
   bson_append_document(&doc_, key.data(), key_length(key), &doc);
   return *this;
 }
-Builder& Builder::append(std::string_view key, const Element& element) {
-  bson_append_iter(&doc_, key.data(), key_length(key), &element.iter());
+// libbson's way of copying a value (bson_append_iter) takes it apart and builds it anew: it fails where it can't walk,
+// drops and sorts the options of regular expressions, and makes 1 of a boolean of 2.
+Builder& Builder::append_raw(std::string_view key, uint8_t type, std::span<const uint8_t> value) {
+  uint8_t* at = grow(1 + key.size() + 1 + value.size());
+  *at++ = type;
+  if (!key.empty()) std::memcpy(at, key.data(), key.size());
+  at += key.size();
+  *at++ = 0;
+  if (!value.empty()) std::memcpy(at, value.data(), value.size());
   return *this;
+}
+// Room for `more` bytes in front of the terminator, with the lengths already right.
+uint8_t* Builder::grow(size_t more) {
+  const uint32_t size = doc_.len;
+  TIDEMARK_CHECK(more <= static_cast<size_t>(INT32_MAX) - size, "a document of more than 2 GiB");
+  const auto grown = static_cast<uint32_t>(size + more);
+  uint8_t* data = bson_reserve_buffer(&doc_, grown);
+  TIDEMARK_CHECK(data != nullptr, "a document that is being built elsewhere, or no memory");
+  for (int i = 0; i < 4; ++i) data[i] = static_cast<uint8_t>(grown >> (8 * i));
+  data[grown - 1] = 0;
+  return data + size - 1;
 }
 Builder& Builder::append_array(std::string_view key, View array) {
   const bson_t doc = array.raw();
@@ -184,10 +246,9 @@ Builder& Builder::append_date(std::string_view key, int64_t ms_since_epoch) {
   return *this;
 }
 Builder& Builder::concat(View document) {
-  if (document) {
-    const bson_t doc = document.raw();
-    bson_concat(&doc_, &doc);
-  }
+  if (document.empty()) return *this;
+  const size_t fields = document.size() - 5;
+  std::memcpy(grow(fields), document.data() + 4, fields);
   return *this;
 }
 

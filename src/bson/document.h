@@ -1,12 +1,16 @@
-// BSON documents over libbson: an owning Document, a View that borrows, an Element inside a View, a Builder.
+// BSON documents: an owning Document, a View that borrows, an Element inside a View, a Builder.
 //
-// There is no codec of our own: every byte is read and written by libbson (bsonspec.org;
-// http://mongoc.org/libbson). A View or Element is valid as long as the bytes it was made from. Nothing here
-// is shared between threads while it is being changed; finished Documents are immutable and may be read from
-// any number of threads.
+// A View is proof that its bytes are framed: every value, all levels down, begins and ends where its type says
+// (bson/framing.h). So a loop over one ends at the document's end and nowhere else; there is no "stopped early" to forget.
+// What the framed bytes hold isn't judged: text that is no UTF-8, a boolean of 2, a binary of subtype 2 without its inner
+// length all go through as they came. That is why the walk is ours: libbson's own ends silently at such values.
+//
+// A View or Element is valid as long as the bytes it was made from. Nothing here is shared between threads while it is
+// being changed; finished Documents are immutable and may be read from any number of threads.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,20 +19,40 @@
 
 #include <bson/bson.h>
 
+#include "base/check.h"
 #include "base/result.h"
+#include "bson/framing.h"
 
 namespace tidemark::bson {
 
 class View;
 
+// The parts of values that have several. They point into the element's bytes.
+struct Binary {
+  uint8_t subtype = 0;
+  std::span<const uint8_t> bytes;  // of subtype 2 without the inner length, unless that is not there
+  bool well_formed =
+      true;  // false: subtype 2 (deprecated) without a true inner length; `bytes` is then all of it
+};
+struct RegexValue {
+  std::string_view pattern;
+  std::string_view options;
+};
+struct DbPointer {
+  std::string_view collection;
+  std::span<const uint8_t, 12> id;
+};
+struct ScopedCode;
+
 // One field of a document, or one item of an array.
 class Element {
  public:
   Element() = default;
-  explicit Element(const bson_iter_t& iter) : iter_(iter) {}
 
-  bson_type_t type() const { return bson_iter_type(&iter_); }
-  std::string_view key() const { return {bson_iter_key(&iter_), bson_iter_key_len(&iter_)}; }
+  bson_type_t type() const { return static_cast<bson_type_t>(iter_.raw[iter_.type]); }
+  std::string_view key() const {
+    return {reinterpret_cast<const char*>(iter_.raw + iter_.key), iter_.d1 - iter_.key - 1};
+  }
 
   bool is_document() const { return type() == BSON_TYPE_DOCUMENT; }
   bool is_array() const { return type() == BSON_TYPE_ARRAY; }
@@ -39,27 +63,34 @@ class Element {
   }
   bool is_null() const { return type() == BSON_TYPE_NULL; }
 
-  // REQUIRES is_string() (or symbol/code).
-  std::string_view string() const {
-    uint32_t length = 0;
-    const char* text = bson_iter_utf8(&iter_, &length);
-    return {text, length};
-  }
+  // REQUIRES is_string(), or a symbol, or code without a scope. Any bytes: nothing says that they are UTF-8.
+  std::string_view string() const { return string_at(iter_.d1); }
   // REQUIRES is_document() or is_array().
   View document() const;
+  // REQUIRES the type of the name.
+  Binary binary() const;
+  RegexValue regex() const;
+  DbPointer db_pointer() const;
+  ScopedCode scoped_code() const;
   // The value as an integer; empty for other types, for fractions and for what int64 can't hold.
   std::optional<int64_t> integer() const;
   // The server's idea of truth: false for false, zero, null and undefined.
   bool truthy() const;
 
   // The bytes of the value alone, without type and key: equal bytes and equal types are equal values.
-  std::span<const uint8_t> value_bytes() const;
+  std::span<const uint8_t> value_bytes() const { return {iter_.raw + iter_.d1, iter_.raw + iter_.next_off}; }
 
-  // The whole libbson value; valid as long as the element. For types that have no accessor here.
-  const bson_value_t* value() const { return bson_iter_value(const_cast<bson_iter_t*>(&iter_)); }
+  // For libbson's accessors of values that have one form alone (bson_iter_int32, bson_iter_date_time, ...). Never for its
+  // walks: tools/tidy refuses bson_iter_next and what is built on it.
   const bson_iter_t& iter() const { return iter_; }
 
  private:
+  friend class View;
+  explicit Element(const bson_iter_t& iter) : iter_(iter) {}
+  std::string_view string_at(uint32_t at) const {
+    return {reinterpret_cast<const char*>(iter_.raw + at + 4), load_u32(iter_.raw + at) - 1};
+  }
+
   bson_iter_t iter_ = {};
 };
 
@@ -67,11 +98,17 @@ class Element {
 class View {
  public:
   View() = default;
-  View(const uint8_t* data, uint32_t size) : data_(data), size_(size) {}
+  // What libbson itself has built. Bytes that came from outside are parsed, whoever holds them.
   explicit View(const bson_t* doc) : data_(bson_get_data(doc)), size_(doc->len) {}
 
-  // Checks that `bytes` are exactly one well-formed document, all levels down, keys and strings in UTF-8.
+  // Checks that `bytes` are exactly one document, framed all levels down, of at most kDepthMax levels. kReject, naming the
+  // field, when they aren't.
   static Result<View> parse(std::span<const uint8_t> bytes);
+  // Bytes that are known to be framed because they are a copy or a part of such. A walk over others ends the program.
+  static View unchecked(const uint8_t* data, uint32_t size) {
+    TIDEMARK_CHECK(size >= 5, "bytes that no document has were taken for one");
+    return {data, size};
+  }
 
   explicit operator bool() const { return data_ != nullptr; }
   // True for "no document" and for {}.
@@ -82,6 +119,8 @@ class View {
 
   // The field of this name, which may hold dots: top level only.
   std::optional<Element> find(std::string_view key) const;
+  // The field whose type byte stands at `offset`. REQUIRES that one does.
+  Element at(uint32_t offset) const { return *Iterator(*this, offset); }
   // The field at a dotted path; array items by their index.
   std::optional<Element> find_path(std::string_view dotted) const;
 
@@ -95,19 +134,25 @@ class View {
   class Iterator {
    public:
     Iterator() = default;
-    explicit Iterator(const View& view) {
-      alive_ = view.data_ != nullptr && bson_iter_init_from_data(&iter_, view.data_, view.size_) &&
-               bson_iter_next(&iter_);
+    explicit Iterator(const View& view, uint32_t offset = 4) {
+      if (view.data_ == nullptr) return;
+      iter_.raw = view.data_;
+      iter_.len = view.size_;
+      iter_.next_off = offset;
+      step();
     }
     Element operator*() const { return Element(iter_); }
     Iterator& operator++() {
-      alive_ = bson_iter_next(&iter_);
+      step();
       return *this;
     }
     // Only ever compared with end().
     bool operator!=(const Iterator& other) const { return alive_ != other.alive_; }
 
    private:
+    void step();
+    uint32_t variable_end(uint8_t type, uint32_t at);
+
     bson_iter_t iter_ = {};
     bool alive_ = false;
   };
@@ -118,9 +163,41 @@ class View {
   friend bool operator==(const View& a, const View& b);
 
  private:
+  View(const uint8_t* data, uint32_t size) : data_(data), size_(size) {}
+
   const uint8_t* data_ = nullptr;
   uint32_t size_ = 0;
 };
+
+struct ScopedCode {
+  std::string_view code;
+  View scope;
+};
+
+inline View Element::document() const {
+  return View::unchecked(iter_.raw + iter_.d1, load_u32(iter_.raw + iter_.d1));
+}
+
+// Fills iter_ as bson_iter_next() would, so that libbson's accessors work on it, but for the one thing that differs: the
+// contents of a value never end the walk.
+inline void View::Iterator::step() {
+  const uint32_t at = iter_.next_off, last = iter_.len - 1;
+  if (at >= last) {
+    TIDEMARK_CHECK(at == last, "a walk left its document");
+    alive_ = false;
+    return;
+  }
+  const uint8_t type = iter_.raw[at];
+  const void* nul = std::memchr(iter_.raw + at + 1, 0, last - at - 1);
+  TIDEMARK_CHECK(nul != nullptr, "a name has no end in a document that was checked");
+  iter_.off = iter_.type = at;
+  iter_.key = at + 1;
+  iter_.d1 = static_cast<uint32_t>(static_cast<const uint8_t*>(nul) - iter_.raw) + 1;
+  const int8_t size = kValueBytes[type];
+  iter_.next_off = size >= 0 ? iter_.d1 + static_cast<uint32_t>(size) : variable_end(type, iter_.d1);
+  TIDEMARK_CHECK(iter_.next_off <= last && iter_.next_off >= iter_.d1, "a value left its document");
+  alive_ = true;
+}
 
 // An owned, immutable document in exactly as many bytes as it has; copies share them.
 class Document {
@@ -132,7 +209,7 @@ class Document {
   // Parses Extended JSON (canonical, relaxed, or libbson's legacy forms).
   static Result<Document> from_json(std::string_view json);
 
-  View view() const { return bytes_ ? View(bytes_.get(), size_) : View(); }
+  View view() const { return bytes_ ? View::unchecked(bytes_.get(), size_) : View(); }
   operator View() const {
     return view();
   }  // NOLINT(google-explicit-constructor): a Document is usable as a View
@@ -159,12 +236,17 @@ class Builder {
   Builder& append(std::string_view key, double value);
   Builder& append(std::string_view key, bool value);
   Builder& append(std::string_view key, View document);
-  Builder& append(std::string_view key, const Element& element);
+  // The element's bytes as they are.
+  Builder& append(std::string_view key, const Element& element) {
+    return append_raw(key, static_cast<uint8_t>(element.type()), element.value_bytes());
+  }
+  // A value by its type and bytes. REQUIRES that they are framed, and a key without U+0000.
+  Builder& append_raw(std::string_view key, uint8_t type, std::span<const uint8_t> value);
   Builder& append_array(std::string_view key, View array);
   Builder& append_null(std::string_view key);
   Builder& append_timestamp(std::string_view key, uint32_t seconds, uint32_t increment);
   Builder& append_date(std::string_view key, int64_t ms_since_epoch);
-  // Every field of `document`, in order.
+  // Every field of `document`, in order, byte for byte.
   Builder& concat(View document);
 
   // The document built so far; valid until the next append.
@@ -175,6 +257,8 @@ class Builder {
   void clear() { bson_reinit(&doc_); }
 
  private:
+  uint8_t* grow(size_t more);
+
   bson_t doc_;
 };
 

@@ -1,57 +1,19 @@
 #include "bson/json.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 
+#include "bson/utf8.h"
+
 namespace tidemark::bson {
 namespace {
 
-constexpr int kDepthMax = 1000;
-
-void append_value(const bson_iter_t& iter, JsonMode mode, int depth, std::string& out);
-
 // --- strings
-
-// The length of the well-formed UTF-8 sequence at `text`, or 0 (RFC 3629: no overlong forms, no surrogates,
-// nothing above U+10FFFF). REQUIRES a first byte of 0x80 or more.
-size_t utf8_length(const uint8_t* text, size_t left) {
-  const uint8_t first = text[0];
-  size_t length = 0;
-  uint8_t low = 0x80, high = 0xbf;  // the bounds of the second byte
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3;
-    if (first == 0xe0) low = 0xa0;
-    if (first == 0xed) high = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4;
-    if (first == 0xf0) low = 0x90;
-    if (first == 0xf4) high = 0x8f;
-  }
-  if (length == 0 || left < length || text[1] < low || text[1] > high) return 0;
-  for (size_t i = 2; i < length; ++i)
-    if ((text[i] & 0xc0) != 0x80) return 0;
-  return length;
-}
-
-bool is_plain(uint8_t c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
-
-// True when all eight bytes are plain ASCII that needs no escape: the usual tricks for "has a byte below n"
-// and "has a zero byte", so that long strings go by eight bytes at a time.
-bool eight_plain(const uint8_t* text) {
-  constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
-  uint64_t word;
-  std::memcpy(&word, text, 8);
-  const uint64_t quote = word ^ (kOnes * '"');
-  const uint64_t backslash = word ^ (kOnes * '\\');
-  const uint64_t special = ((word - kOnes * 0x20) & ~word) | ((quote - kOnes) & ~quote) |
-                           ((backslash - kOnes) & ~backslash) | word;
-  return (special & kHighs) == 0;
-}
 
 void append_escape(uint8_t c, std::string& out) {
   constexpr char kHex[] = "0123456789abcdef";
@@ -83,8 +45,11 @@ void append_escape(uint8_t c, std::string& out) {
   }
 }
 
-void append_string(const char* text, size_t size, std::string& out) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text);
+// False when the text is not UTF-8, at whose first such byte it stops, or with `replaces`, goes on after a U+FFFD.
+template <bool replaces>
+bool append_string(std::string_view text, std::string& out) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const size_t size = text.size();
   out.push_back('"');
   size_t run = 0;  // bytes[run, i) go out as they are
   size_t i = 0;
@@ -102,15 +67,18 @@ void append_string(const char* text, size_t size, std::string& out) {
       i += sequence;
       continue;
     }
-    out.append(text + run, i - run);
-    if (bytes[i] >= 0x80)
+    out.append(text.data() + run, i - run);
+    if (bytes[i] < 0x80)
+      append_escape(bytes[i], out);
+    else if constexpr (replaces)
       out.append("\xef\xbf\xbd");
     else
-      append_escape(bytes[i], out);
+      return false;
     run = ++i;
   }
-  out.append(text + run, size - run);
+  out.append(text.data() + run, size - run);
   out.push_back('"');
+  return true;
 }
 
 // --- numbers, dates, bytes
@@ -132,28 +100,16 @@ void append_finite(double value, std::string& out) {
   if (digits.find_first_of(".e") == std::string_view::npos) out.append(".0");
 }
 
-void append_double(double value, JsonMode mode, std::string& out) {
-  if (std::isfinite(value) && mode == JsonMode::kRelaxed) return append_finite(value, out);
-  out.append("{\"$numberDouble\":\"");
-  if (std::isnan(value))
-    out.append("NaN");
-  else if (std::isinf(value))
-    out.append(value < 0 ? "-Infinity" : "Infinity");
-  else
-    append_finite(value, out);
-  out.append("\"}");
-}
-
 void append_padded(int value, int width, std::string& out) {
   char digits[12];
   for (int i = width - 1; i >= 0; --i, value /= 10) digits[i] = static_cast<char>('0' + value % 10);
   out.append(digits, static_cast<size_t>(width));
 }
 
-void append_date(int64_t ms, JsonMode mode, std::string& out) {
+void append_date(int64_t ms, bool canonical, std::string& out) {
   constexpr int64_t kYear10000 = 253402300800000;
   out.append("{\"$date\":");
-  if (mode == JsonMode::kRelaxed && ms >= 0 && ms < kYear10000) {
+  if (!canonical && ms >= 0 && ms < kYear10000) {
     out.push_back('"');
     append_rfc3339(ms, out);
     out.append("\"}");
@@ -164,7 +120,8 @@ void append_date(int64_t ms, JsonMode mode, std::string& out) {
   out.append("\"}}");
 }
 
-void append_base64(const uint8_t* bytes, size_t size, std::string& out) {
+void append_base64(std::span<const uint8_t> bytes, std::string& out) {
+  const size_t size = bytes.size();
   constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   size_t i = 0;
   for (; i + 3 <= size; i += 3) {
@@ -186,199 +143,322 @@ void append_hex_byte(uint8_t byte, std::string& out) {
   out.push_back(kHex[byte & 15]);
 }
 
-void append_oid(const bson_oid_t& oid, std::string& out) {
+void append_oid(const uint8_t* bytes, std::string& out) {
   out.append("{\"$oid\":\"");
-  for (const uint8_t byte : oid.bytes) append_hex_byte(byte, out);
+  for (int i = 0; i < 12; ++i) append_hex_byte(bytes[i], out);
   out.append("\"}");
 }
 
-void append_binary(const bson_iter_t& iter, std::string& out) {
-  bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
-  uint32_t size = 0;
-  const uint8_t* bytes = nullptr;
-  bson_iter_binary(&iter, &subtype, &size, &bytes);
-  out.append("{\"$binary\":{\"base64\":\"");
-  append_base64(bytes, size, out);
-  out.append("\",\"subType\":\"");
-  append_hex_byte(static_cast<uint8_t>(subtype), out);
+// --- what has no exact word
+
+// The one NaN that the word "NaN" reads back to; there are 2^53 - 2 others.
+constexpr uint64_t kNan = 0x7ff8000000000000;
+
+// The words read back to one infinity of each sign, to one NaN, and to coefficients of at most 34 digits (which the large
+// form of the encoding never has).
+bool has_exact_text(const bson_decimal128_t& decimal) {
+  constexpr uint64_t kSign = uint64_t{1} << 63, kInfinity = 0x7800000000000000,
+                     kDecimalNan = 0x7c00000000000000;
+  constexpr uint64_t kLargestHigh = 0x0001ed09bead87c0, kLargestLow = 0x378d8e63ffffffff;  // 10^34 - 1
+  const uint64_t high = decimal.high & ~kSign;
+  if (high >= 0x6000000000000000)
+    return decimal.low == 0 && (high == kInfinity || decimal.high == kDecimalNan);
+  const uint64_t coefficient = high & 0x0001ffffffffffff;
+  return coefficient < kLargestHigh || (coefficient == kLargestHigh && decimal.low <= kLargestLow);
+}
+
+void append_bytes(uint8_t type, std::span<const uint8_t> bytes, std::string& out) {
+  out.append("{\"$bson\":{\"type\":\"");
+  append_hex_byte(type, out);
+  out.append("\",\"base64\":\"");
+  append_base64(bytes, out);
   out.append("\"}}");
 }
 
-void append_regex(const bson_iter_t& iter, std::string& out) {
-  const char* options = nullptr;
-  const char* pattern = bson_iter_regex(&iter, &options);
-  out.append("{\"$regularExpression\":{\"pattern\":");
-  append_string(pattern, std::strlen(pattern), out);
-  out.append(",\"options\":");
-  // The specification wants them in alphabetical order; a document may hold them in any.
-  const size_t start = out.size() + 1;
-  append_string(options, std::strlen(options), out);
-  const bool letters = std::strspn(options, "abcdefghijklmnopqrstuvwxyz") == std::strlen(options);
-  if (letters) std::sort(out.begin() + static_cast<ptrdiff_t>(start), out.end() - 1);
-  out.append("}}");
-}
+// --- values
 
-void append_decimal(const bson_iter_t& iter, std::string& out) {
-  bson_decimal128_t decimal;
-  char text[BSON_DECIMAL128_STRING] = "";
-  if (bson_iter_decimal128(&iter, &decimal)) bson_decimal128_to_string(&decimal, text);
-  out.append("{\"$numberDecimal\":\"");
-  out.append(text);
-  out.append("\"}");
-}
+class Writer {
+ public:
+  Writer(JsonMode mode, std::string& out) : canonical_(mode == JsonMode::kCanonical), out_(out) {}
 
-void append_timestamp(const bson_iter_t& iter, std::string& out) {
-  uint32_t seconds = 0, increment = 0;
-  bson_iter_timestamp(&iter, &seconds, &increment);
-  out.append("{\"$timestamp\":{\"t\":");
-  append_number(seconds, out);
-  out.append(",\"i\":");
-  append_number(increment, out);
-  out.append("}}");
-}
-
-void append_pointer(const bson_iter_t& iter, std::string& out) {
-  uint32_t length = 0;
-  const char* collection = nullptr;
-  const bson_oid_t* oid = nullptr;
-  bson_iter_dbpointer(&iter, &length, &collection, &oid);
-  out.append("{\"$dbPointer\":{\"$ref\":");
-  append_string(collection, length, out);
-  out.append(",\"$id\":");
-  append_oid(*oid, out);
-  out.append("}}");
-}
-
-// --- containers
-
-void append_members(const uint8_t* data, uint32_t size, bool array, JsonMode mode, int depth,
-                    std::string& out) {
-  bson_iter_t iter;
-  if (depth > kDepthMax) {
-    out.append("null");
-    return;
+  // `depth` is the level of this document, the outermost being 1.
+  void members(View document, bool array, int depth) {
+    const size_t start = out_.size();
+    if (depth <= kDepthMax && (array ? items(document, depth) : fields(document, depth))) return;
+    out_.resize(start);
+    append_bytes(array ? BSON_TYPE_ARRAY : BSON_TYPE_DOCUMENT, document.bytes(), out_);
   }
-  out.push_back(array ? '[' : '{');
-  if (data != nullptr && bson_iter_init_from_data(&iter, data, size)) {
+
+  void value(const Element& element, int depth) {
+    if (element.is_document() || element.is_array())
+      return members(element.document(), element.is_array(), depth + 1);
+    const size_t start = out_.size();
+    if (scalar(element, depth)) return;
+    out_.resize(start);
+    append_bytes(static_cast<uint8_t>(element.type()), element.value_bytes(), out_);
+  }
+
+ private:
+  // Each of these is false where the text would not be exact; what was written by then is taken back.
+
+  bool text(std::string_view text) {
+    return canonical_ ? append_string<false>(text, out_) : append_string<true>(text, out_);
+  }
+
+  bool fields(View document, int depth) {
+    out_.push_back('{');
     bool first = true;
-    while (bson_iter_next(&iter)) {
-      if (!first) out.push_back(',');
+    for (const Element field : document) {
+      if (!first) out_.push_back(',');
       first = false;
-      if (!array) {
-        append_string(bson_iter_key(&iter), bson_iter_key_len(&iter), out);
-        out.push_back(':');
-      }
-      append_value(iter, mode, depth, out);
+      const std::string_view key = field.key();
+      if (canonical_ && key.starts_with('$') && is_extended_word(key)) return false;
+      if (!text(key)) return false;
+      out_.push_back(':');
+      value(field, depth);
     }
+    out_.push_back('}');
+    return true;
   }
-  out.push_back(array ? ']' : '}');
-}
 
-void append_code_with_scope(const bson_iter_t& iter, JsonMode mode, int depth, std::string& out) {
-  uint32_t length = 0, scope_size = 0;
-  const uint8_t* scope = nullptr;
-  const char* code = bson_iter_codewscope(&iter, &length, &scope_size, &scope);
-  out.append("{\"$code\":");
-  append_string(code, length, out);
-  out.append(",\"$scope\":");
-  append_members(scope, scope_size, false, mode, depth + 1, out);
-  out.push_back('}');
-}
-
-void append_wrapped_string(std::string_view opening, const char* text, uint32_t length, std::string& out) {
-  out.append(opening);
-  append_string(text, length, out);
-  out.push_back('}');
-}
-
-void append_value(const bson_iter_t& iter, JsonMode mode, int depth, std::string& out) {
-  uint32_t size = 0;
-  const uint8_t* data = nullptr;
-  switch (bson_iter_type(&iter)) {
-    case BSON_TYPE_UTF8: {
-      const char* text = bson_iter_utf8(&iter, &size);
-      return append_string(text, size, out);
+  bool items(View array, int depth) {
+    out_.push_back('[');
+    uint32_t index = 0;
+    for (const Element item : array) {
+      if (index > 0) out_.push_back(',');
+      if (canonical_ && !is_index(item.key(), index)) return false;
+      ++index;
+      value(item, depth);
     }
-    case BSON_TYPE_INT32:
-    case BSON_TYPE_INT64: {
-      const bool wide = bson_iter_type(&iter) == BSON_TYPE_INT64;
-      const int64_t value = wide ? bson_iter_int64(&iter) : bson_iter_int32(&iter);
-      if (mode == JsonMode::kRelaxed) return append_number(value, out);
-      out.append(wide ? "{\"$numberLong\":\"" : "{\"$numberInt\":\"");
-      append_number(value, out);
-      out.append("\"}");
-      return;
-    }
-    case BSON_TYPE_DOUBLE:
-      return append_double(bson_iter_double(&iter), mode, out);
-    case BSON_TYPE_DECIMAL128:
-      return append_decimal(iter, out);
-    case BSON_TYPE_BOOL:
-      out.append(bson_iter_bool(&iter) ? "true" : "false");
-      return;
-    case BSON_TYPE_NULL:
-      out.append("null");
-      return;
-    case BSON_TYPE_UNDEFINED:
-      out.append("{\"$undefined\":true}");
-      return;
-    case BSON_TYPE_OID:
-      return append_oid(*bson_iter_oid(&iter), out);
-    case BSON_TYPE_DATE_TIME:
-      return append_date(bson_iter_date_time(&iter), mode, out);
-    case BSON_TYPE_TIMESTAMP:
-      return append_timestamp(iter, out);
-    case BSON_TYPE_DOCUMENT:
-      bson_iter_document(&iter, &size, &data);
-      return append_members(data, size, false, mode, depth + 1, out);
-    case BSON_TYPE_ARRAY:
-      bson_iter_array(&iter, &size, &data);
-      return append_members(data, size, true, mode, depth + 1, out);
-    case BSON_TYPE_BINARY:
-      return append_binary(iter, out);
-    case BSON_TYPE_REGEX:
-      return append_regex(iter, out);
-    case BSON_TYPE_DBPOINTER:
-      return append_pointer(iter, out);
-    case BSON_TYPE_CODE: {
-      const char* code = bson_iter_code(&iter, &size);
-      return append_wrapped_string("{\"$code\":", code, size, out);
-    }
-    case BSON_TYPE_SYMBOL: {
-      const char* symbol = bson_iter_symbol(&iter, &size);
-      return append_wrapped_string("{\"$symbol\":", symbol, size, out);
-    }
-    case BSON_TYPE_CODEWSCOPE:
-      return append_code_with_scope(iter, mode, depth, out);
-    case BSON_TYPE_MINKEY:
-      out.append("{\"$minKey\":1}");
-      return;
-    case BSON_TYPE_MAXKEY:
-      out.append("{\"$maxKey\":1}");
-      return;
-    case BSON_TYPE_EOD:
-      break;
+    out_.push_back(']');
+    return true;
   }
-  out.append("null");
-}
+
+  static bool is_index(std::string_view key, uint32_t index) {
+    if (index < 10) return key.size() == 1 && key[0] == static_cast<char>('0' + index);
+    char digits[12];
+    const auto end = std::to_chars(digits, digits + sizeof digits, index).ptr;
+    return key == std::string_view(digits, static_cast<size_t>(end - digits));
+  }
+
+  bool wrapped_text(std::string_view opening, std::string_view content) {
+    out_.append(opening);
+    if (!text(content)) return false;
+    out_.push_back('}');
+    return true;
+  }
+
+  bool integer(std::string_view opening, int64_t value) {
+    if (!canonical_) {
+      append_number(value, out_);
+      return true;
+    }
+    out_.append(opening);
+    append_number(value, out_);
+    out_.append("\"}");
+    return true;
+  }
+
+  bool real(double value) {
+    if (std::isfinite(value) && !canonical_) {
+      append_finite(value, out_);
+      return true;
+    }
+    out_.append("{\"$numberDouble\":\"");
+    if (std::isnan(value)) {
+      if (canonical_ && std::bit_cast<uint64_t>(value) != kNan) return false;
+      out_.append("NaN");
+    } else if (std::isinf(value)) {
+      out_.append(value < 0 ? "-Infinity" : "Infinity");
+    } else {
+      append_finite(value, out_);
+    }
+    out_.append("\"}");
+    return true;
+  }
+
+  bool decimal(const Element& element) {
+    bson_decimal128_t decimal;
+    bson_iter_decimal128(&element.iter(), &decimal);
+    if (canonical_ && !has_exact_text(decimal)) return false;
+    char text[BSON_DECIMAL128_STRING];
+    bson_decimal128_to_string(&decimal, text);
+    out_.append("{\"$numberDecimal\":\"").append(text).append("\"}");
+    return true;
+  }
+
+  bool boolean(const Element& element) {
+    const uint8_t byte = element.value_bytes()[0];
+    if (canonical_ && byte > 1) return false;
+    out_.append(byte != 0 ? "true" : "false");
+    return true;
+  }
+
+  bool binary(const Element& element) {
+    const Binary binary = element.binary();
+    if (canonical_ && !binary.well_formed) return false;
+    out_.append("{\"$binary\":{\"base64\":\"");
+    append_base64(binary.bytes, out_);
+    out_.append("\",\"subType\":\"");
+    append_hex_byte(binary.subtype, out_);
+    out_.append("\"}}");
+    return true;
+  }
+
+  bool regex(const Element& element) {
+    const RegexValue regex = element.regex();
+    // The specification wants the options in alphabetical order; a document may hold them in any.
+    const bool sorted = std::is_sorted(regex.options.begin(), regex.options.end());
+    if (canonical_ && !sorted) return false;
+    out_.append("{\"$regularExpression\":{\"pattern\":");
+    if (!text(regex.pattern)) return false;
+    out_.append(",\"options\":");
+    std::string in_order;
+    if (!sorted) {
+      in_order = regex.options;
+      std::sort(in_order.begin(), in_order.end());
+    }
+    if (!text(sorted ? regex.options : in_order)) return false;
+    out_.append("}}");
+    return true;
+  }
+
+  bool timestamp(const Element& element) {
+    uint32_t seconds = 0, increment = 0;
+    bson_iter_timestamp(&element.iter(), &seconds, &increment);
+    out_.append("{\"$timestamp\":{\"t\":");
+    append_number(seconds, out_);
+    out_.append(",\"i\":");
+    append_number(increment, out_);
+    out_.append("}}");
+    return true;
+  }
+
+  bool pointer(const Element& element) {
+    const DbPointer pointer = element.db_pointer();
+    out_.append("{\"$dbPointer\":{\"$ref\":");
+    if (!text(pointer.collection)) return false;
+    out_.append(",\"$id\":");
+    append_oid(pointer.id.data(), out_);
+    out_.append("}}");
+    return true;
+  }
+
+  bool scoped_code(const Element& element, int depth) {
+    const ScopedCode scoped = element.scoped_code();
+    out_.append("{\"$code\":");
+    if (!text(scoped.code)) return false;
+    out_.append(",\"$scope\":");
+    members(scoped.scope, false, depth + 1);
+    out_.push_back('}');
+    return true;
+  }
+
+  bool word(std::string_view word) {
+    out_.append(word);
+    return true;
+  }
+
+  bool scalar(const Element& element, int depth) {
+    const bson_iter_t& iter = element.iter();
+    switch (element.type()) {
+      case BSON_TYPE_UTF8:
+        return text(element.string());
+      case BSON_TYPE_INT32:
+        return integer("{\"$numberInt\":\"", bson_iter_int32(&iter));
+      case BSON_TYPE_INT64:
+        return integer("{\"$numberLong\":\"", bson_iter_int64(&iter));
+      case BSON_TYPE_DOUBLE:
+        return real(bson_iter_double(&iter));
+      case BSON_TYPE_DECIMAL128:
+        return decimal(element);
+      case BSON_TYPE_BOOL:
+        return boolean(element);
+      case BSON_TYPE_NULL:
+        return word("null");
+      case BSON_TYPE_UNDEFINED:
+        return word("{\"$undefined\":true}");
+      case BSON_TYPE_OID:
+        append_oid(element.value_bytes().data(), out_);
+        return true;
+      case BSON_TYPE_DATE_TIME:
+        append_date(bson_iter_date_time(&iter), canonical_, out_);
+        return true;
+      case BSON_TYPE_TIMESTAMP:
+        return timestamp(element);
+      case BSON_TYPE_BINARY:
+        return binary(element);
+      case BSON_TYPE_REGEX:
+        return regex(element);
+      case BSON_TYPE_DBPOINTER:
+        return pointer(element);
+      case BSON_TYPE_CODE:
+        return wrapped_text("{\"$code\":", element.string());
+      case BSON_TYPE_SYMBOL:
+        return wrapped_text("{\"$symbol\":", element.string());
+      case BSON_TYPE_CODEWSCOPE:
+        return scoped_code(element, depth);
+      case BSON_TYPE_MINKEY:
+        return word("{\"$minKey\":1}");
+      case BSON_TYPE_MAXKEY:
+        return word("{\"$maxKey\":1}");
+      case BSON_TYPE_DOCUMENT:
+      case BSON_TYPE_ARRAY:
+      case BSON_TYPE_EOD:
+        break;
+    }
+    TIDEMARK_CHECK(false, "a type that no checked document holds");
+    return false;
+  }
+
+  const bool canonical_;
+  std::string& out_;
+};
 
 }  // namespace
 
+bool is_extended_word(std::string_view name) {
+  static constexpr std::array<std::string_view, 17> kWords = {"$binary",
+                                                              "$bson",
+                                                              "$code",
+                                                              "$date",
+                                                              "$dbPointer",
+                                                              "$maxKey",
+                                                              "$minKey",
+                                                              "$numberDecimal",
+                                                              "$numberDouble",
+                                                              "$numberInt",
+                                                              "$numberLong",
+                                                              "$oid",
+                                                              "$regularExpression",
+                                                              "$scope",
+                                                              "$symbol",
+                                                              "$timestamp",
+                                                              "$undefined"};
+  return std::find(kWords.begin(), kWords.end(), name) != kWords.end();
+}
+
 void append_json(View document, JsonMode mode, std::string& out) {
-  append_members(document.data(), document.size(), false, mode, 1, out);
+  if (!document) {
+    out.append("{}");
+    return;
+  }
+  Writer(mode, out).members(document, false, 1);
 }
 
 void append_json_array(View array, JsonMode mode, std::string& out) {
-  append_members(array.data(), array.size(), true, mode, 1, out);
+  if (!array) {
+    out.append("[]");
+    return;
+  }
+  Writer(mode, out).members(array, true, 1);
 }
 
 void append_json_value(const Element& element, JsonMode mode, std::string& out) {
-  append_value(element.iter(), mode, 1, out);
+  Writer(mode, out).value(element, 1);
 }
 
-void append_json_string(std::string_view text, std::string& out) {
-  append_string(text.data(), text.size(), out);
-}
+void append_json_string(std::string_view text, std::string& out) { append_string<true>(text, out); }
 
 void append_rfc3339(int64_t ms_since_epoch, std::string& out) {
   using std::chrono::floor;

@@ -190,9 +190,8 @@ class FilterParser {
         predicate->add(item);
         continue;
       }
-      const char* options = nullptr;
-      const char* pattern = bson_iter_regex(&item.iter(), &options);
-      TIDEMARK_ASSIGN(Regex regex, Regex::parse(pattern, options));
+      const RegexValue value = item.regex();
+      TIDEMARK_ASSIGN(Regex regex, Regex::parse(value.pattern, value.options));
       predicate->add(std::move(regex));
       predicate->add_regex_value(item);
     }
@@ -288,9 +287,8 @@ class FilterParser {
   }
 
   static Result<PredicatePtr> regex_value(const Element& element) {
-    const char* options = nullptr;
-    const char* pattern = bson_iter_regex(&element.iter(), &options);
-    return make_regex(pattern, options);
+    const RegexValue value = element.regex();
+    return make_regex(value.pattern, value.options);
   }
 
   static Result<PredicatePtr> regex_operator(const Element& element, View siblings) {
@@ -299,9 +297,8 @@ class FilterParser {
     if (element.is_string()) {
       pattern = element.string();
     } else if (element.type() == BSON_TYPE_REGEX) {
-      const char* own = nullptr;
-      pattern = bson_iter_regex(&element.iter(), &own);
-      options = own;
+      pattern = element.regex().pattern;
+      options = element.regex().options;
     } else {
       return bad("$regex has to be a string");
     }
@@ -370,11 +367,9 @@ class FilterParser {
         if (((*mask >> i) & 1) != 0) positions.push_back(i);
       }
     } else if (element.type() == BSON_TYPE_BINARY) {
-      uint32_t size = 0;
-      const uint8_t* data = nullptr;
-      bson_iter_binary(&element.iter(), nullptr, &size, &data);
-      for (uint32_t i = 0; i < size * 8; ++i) {
-        if (((data[i / 8] >> (i % 8)) & 1) != 0) positions.push_back(i);
+      const std::span<const uint8_t> bytes = element.binary().bytes;
+      for (uint32_t i = 0; i < bytes.size() * 8; ++i) {
+        if (((bytes[i / 8] >> (i % 8)) & 1) != 0) positions.push_back(i);
       }
     } else {
       return bad(name + " takes an Array, a number, or a BinData but received: " + name);

@@ -177,20 +177,17 @@ bool InPredicate::test(const Element* value, MatchDetails*) const {
   if (is_nullish(value)) return null_;
   if (!keys_.empty() && keys_.contains(canonical_key(*value))) return true;
   if (regexes_.empty() || !(value->is_string() || value->type() == BSON_TYPE_SYMBOL)) return false;
-  const std::string_view text =
-      value->is_string() ? value->string() : std::string_view(bson_iter_symbol(&value->iter(), nullptr));
+  const std::string_view text = value->string();
   return std::any_of(regexes_.begin(), regexes_.end(),
                      [text](const Regex& regex) { return regex.search(text); });
 }
 
 bool RegexPredicate::test(const Element* value, MatchDetails*) const {
   if (value == nullptr) return false;
-  if (value->is_string()) return regex_.search(value->string());
-  if (value->type() == BSON_TYPE_SYMBOL) return regex_.search(bson_iter_symbol(&value->iter(), nullptr));
+  if (value->is_string() || value->type() == BSON_TYPE_SYMBOL) return regex_.search(value->string());
   if (value->type() != BSON_TYPE_REGEX) return false;
-  const char* options = nullptr;
-  const char* pattern = bson_iter_regex(&value->iter(), &options);
-  return pattern_ == pattern && options_ == options;
+  const RegexValue regex = value->regex();
+  return pattern_ == regex.pattern && options_ == regex.options;
 }
 
 bool ModPredicate::test(const Element* value, MatchDetails*) const {
@@ -236,10 +233,7 @@ bool BitsPredicate::test(const Element* value, MatchDetails*) const {
   std::span<const uint8_t> bytes;
   int64_t number = 0;
   if (value->type() == BSON_TYPE_BINARY) {
-    uint32_t size = 0;
-    const uint8_t* data = nullptr;
-    bson_iter_binary(&value->iter(), nullptr, &size, &data);
-    bytes = {data, size};
+    bytes = value->binary().bytes;
   } else if (const auto whole = value->is_number() ? value->integer() : std::nullopt) {
     number = *whole;
   } else {

@@ -106,7 +106,10 @@ Status DemoServer::each(const std::string& database, const std::string& collecti
   const std::unique_ptr<mongoc_cursor_t, decltype(&mongoc_cursor_destroy)> cursor(
       mongoc_collection_find_with_opts(handle.get(), &filter, &raw_options, nullptr), mongoc_cursor_destroy);
   const bson_t* document = nullptr;
-  while (mongoc_cursor_next(cursor.get(), &document)) take(bson::View(document));
+  while (mongoc_cursor_next(cursor.get(), &document)) {
+    TIDEMARK_ASSIGN(const bson::View found, bson::View::parse({bson_get_data(document), document->len}));
+    take(found);
+  }
   bson_error_t error;
   if (mongoc_cursor_error(cursor.get(), &error)) return fail(server_error("find", error));
   return {};

@@ -86,12 +86,9 @@ void append_value(const bson::Element& element, int depth, std::string& out) {
       return bson::append_json_string(text, out);
     }
     case BSON_TYPE_BINARY: {
-      bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
-      uint32_t size = 0;
-      const uint8_t* bytes = nullptr;
-      bson_iter_binary(&element.iter(), &subtype, &size, &bytes);
+      const std::span<const uint8_t> bytes = element.binary().bytes;
       out.push_back('"');
-      append_base64({reinterpret_cast<const char*>(bytes), size}, out);
+      append_base64({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, out);
       out.push_back('"');
       return;
     }

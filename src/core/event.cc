@@ -24,11 +24,9 @@ constexpr OpName kOpNames[] = {
     {"invalidate", Op::kInvalidate},
 };
 
-// "No document" for every other type, and for lengths that no BSON document has.
+// "No document" for every other type.
 bson::View document_or_none(const bson::Element& element) {
-  if (!element.is_document()) return {};
-  const bson::View view = element.document();
-  return view.size() >= 5 ? view : bson::View();
+  return element.is_document() ? element.document() : bson::View();
 }
 
 std::string_view string_or_empty(const bson::Element& element) {
@@ -129,7 +127,7 @@ bson::View EventBatch::store(bson::View document) {
   if (!document) return {};
   auto* copy = static_cast<uint8_t*>(arena_.allocate(document.size(), 1));
   std::memcpy(copy, document.data(), document.size());
-  return {copy, document.size()};
+  return bson::View::unchecked(copy, document.size());
 }
 
 std::string_view EventBatch::store(std::string_view text) {

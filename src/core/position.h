@@ -23,7 +23,9 @@ class Position {
 
   bool empty() const { return token_.empty(); }
   bson::View token() const {
-    return bson::View(reinterpret_cast<const uint8_t*>(token_.data()), static_cast<uint32_t>(token_.size()));
+    if (token_.empty()) return {};
+    return bson::View::unchecked(reinterpret_cast<const uint8_t*>(token_.data()),
+                                 static_cast<uint32_t>(token_.size()));
   }
   // For display and alerts only: the cluster time of the position; zero where the source has none.
   bson::Timestamp cluster_time() const { return cluster_time_; }

@@ -30,6 +30,9 @@ struct Buffer {
   ~Buffer() { bson_destroy(&doc); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
+  // "No document" where it can't be walked: libmongoc looks at a reply's own fields and no further.
+  bson::View view() const { return parse().value_or(bson::View()); }
+  Result<bson::View> parse() const { return bson::View::parse({bson_get_data(&doc), doc.len}); }
   bson_t doc;
 };
 
@@ -192,8 +195,12 @@ Result<bson::Document> Client::run_once(const std::string& database, bson::View 
                                                                  &options.doc, &reply.doc, &error)
                          : mongoc_client_command_with_opts(client_.get(), database.c_str(), &raw, nullptr,
                                                            &options.doc, &reply.doc, &error);
-  if (ok) return bson::Document(&reply.doc);
-  Error judged = error_of(error, bson::View(&reply.doc), options_);
+  if (ok) {
+    const auto view = reply.parse();
+    if (view) return bson::Document(*view);
+    return fail(React::kRetry, options_.who + ": the server's reply is " + view.error().what);
+  }
+  Error judged = error_of(error, reply.view(), options_);
   again = is_worth_another_try(error, judged);
   return fail(std::move(judged));
 }
@@ -290,7 +297,7 @@ CommitResult Client::commit_transaction() {
   const bool ok = mongoc_client_session_commit_transaction(session_.get(), &reply.doc, &error);
   in_transaction_ = false;
   if (ok) return {};
-  CommitFailure failure{error_of(error, bson::View(&reply.doc), options_), false};
+  CommitFailure failure{error_of(error, reply.view(), options_), false};
   failure.unknown = mongoc_error_has_label(&reply.doc, "UnknownTransactionCommitResult") ||
                     origin_of(error) == Origin::kNetwork || origin_of(error) == Origin::kSelection;
   // What follows must not depend on what this session remembers.

@@ -208,7 +208,7 @@ void KeyStringWriter::value(const bson::Element& element) {
     type_bit((bits & 1) != 0);
     type_bit((bits & 2) != 0);
   };
-  const bson_value_t* v = nullptr;
+  bson_decimal128_t decimal;
   switch (element.type()) {
     case BSON_TYPE_INT32:
       number_bits(kIntBits);
@@ -221,16 +221,16 @@ void KeyStringWriter::value(const bson::Element& element) {
       return number(bson_iter_double(&element.iter()));
     case BSON_TYPE_DECIMAL128:
       number_bits(kDecimalBits);
-      return number(to_double(element.value()->value.v_decimal128));
+      bson_iter_decimal128(&element.iter(), &decimal);
+      return number(to_double(decimal));
     case BSON_TYPE_UTF8:
       byte(kStringLike);
       type_bit(false);
       return text(element.string());
     case BSON_TYPE_SYMBOL:
-      v = element.value();
       byte(kStringLike);
       type_bit(true);
-      return text({v->value.v_symbol.symbol, v->value.v_symbol.len});
+      return text(element.string());
     case BSON_TYPE_DOCUMENT:
       return object(element.document());
     case BSON_TYPE_ARRAY:
@@ -238,9 +238,8 @@ void KeyStringWriter::value(const bson::Element& element) {
       elements(element.document(), false);
       return byte(0);
     case BSON_TYPE_BINARY:
-      v = element.value();
-      return binary(v->value.v_binary.data, v->value.v_binary.data_len,
-                    static_cast<uint8_t>(v->value.v_binary.subtype));
+      return binary(element.binary().bytes.data(), static_cast<uint32_t>(element.binary().bytes.size()),
+                    element.binary().subtype);
     case BSON_TYPE_OID:
       byte(kObjectId);
       bytes_.append(reinterpret_cast<const char*>(bson_iter_oid(&element.iter())->bytes), 12);
@@ -257,27 +256,23 @@ void KeyStringWriter::value(const bson::Element& element) {
       return timestamp(ts);
     }
     case BSON_TYPE_REGEX:
-      v = element.value();
       byte(kRegex);
-      bytes_.append(v->value.v_regex.regex).push_back('\0');
-      bytes_.append(v->value.v_regex.options).push_back('\0');
+      bytes_.append(element.regex().pattern).push_back('\0');
+      bytes_.append(element.regex().options).push_back('\0');
       return;
     case BSON_TYPE_DBPOINTER:
-      v = element.value();
       byte(kDbPointer);
-      big_endian(v->value.v_dbpointer.collection_len, 4, false);
-      bytes_.append(v->value.v_dbpointer.collection, v->value.v_dbpointer.collection_len);
-      bytes_.append(reinterpret_cast<const char*>(v->value.v_dbpointer.oid.bytes), 12);
+      big_endian(element.db_pointer().collection.size(), 4, false);
+      bytes_.append(element.db_pointer().collection);
+      bytes_.append(reinterpret_cast<const char*>(element.db_pointer().id.data()), 12);
       return;
     case BSON_TYPE_CODE:
-      v = element.value();
       byte(kCode);
-      return text({v->value.v_code.code, v->value.v_code.code_len});
+      return text(element.string());
     case BSON_TYPE_CODEWSCOPE:
-      v = element.value();
       byte(kCodeWithScope);
-      text({v->value.v_codewscope.code, v->value.v_codewscope.code_len});
-      return object(bson::View(v->value.v_codewscope.scope_data, v->value.v_codewscope.scope_len));
+      text(element.scoped_code().code);
+      return object(element.scoped_code().scope);
     case BSON_TYPE_NULL:
       return null();
     case BSON_TYPE_UNDEFINED:

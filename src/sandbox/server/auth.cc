@@ -16,11 +16,8 @@ Reply<std::string> payload_of(const Invocation& inv) {
   const auto field = inv.body.find("payload");
   if (!field || field->type() != BSON_TYPE_BINARY)
     return command_error(kBadValue, "'payload' must be binary");
-  const uint8_t* data = nullptr;
-  uint32_t size = 0;
-  bson_subtype_t subtype;
-  bson_iter_binary(&field->iter(), &subtype, &size, &data);
-  return std::string(reinterpret_cast<const char*>(data), size);
+  const bson::Binary binary = field->binary();
+  return std::string(reinterpret_cast<const char*>(binary.bytes.data()), binary.bytes.size());
 }
 
 void append_step(Invocation& inv, bool done, std::string_view payload) {

@@ -141,7 +141,9 @@ void ArrayWriter::append(bson::View document) {
 }
 void ArrayWriter::append(const bson::Element& element) {
   const auto key = next_key();
-  bson_append_iter(&array_, key.data(), static_cast<int>(key.size()), &element.iter());
+  bson::Builder item;
+  item.append(key, element);
+  bson_concat(&array_, item.raw());
 }
 void ArrayWriter::append(std::string_view text) {
   const auto key = next_key();

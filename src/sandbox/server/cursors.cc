@@ -26,11 +26,7 @@ class Checkout {
 std::string session_text(bson::View lsid) {
   const auto id = lsid.find("id");
   if (!id || id->type() != BSON_TYPE_BINARY) return "none";
-  const uint8_t* data = nullptr;
-  uint32_t size = 0;
-  bson_subtype_t subtype;
-  bson_iter_binary(&id->iter(), &subtype, &size, &data);
-  std::string hex = to_hex({data, size});
+  std::string hex = to_hex(id->binary().bytes);
   for (const size_t at : {size_t{20}, size_t{16}, size_t{12}, size_t{8}})
     if (at < hex.size()) hex.insert(at, "-");
   return hex;

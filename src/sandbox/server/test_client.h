@@ -86,7 +86,7 @@ class TestClient {
     if (!read(bytes.data() + wire::kHeaderBytes, bytes.size() - wire::kHeaderBytes)) return std::nullopt;
     if (header != nullptr) *header = *parsed;
     if (parsed->op_code == static_cast<int32_t>(wire::OpCode::kReply))
-      return bson::Document(bson::View(bytes.data() + 36, static_cast<uint32_t>(bytes.size() - 36)));
+      return bson::Document(bson::View::parse(std::span(bytes).subspan(36)).value_or(bson::View()));
     const auto message = wire::parse(bytes);
     if (!message) return std::nullopt;
     if (flags != nullptr) *flags = message->flags;

@@ -156,11 +156,7 @@ Reply<Value> binary_size(const Scope&, Arguments a) {
   if (a[0].is_string()) return Value(static_cast<int32_t>(a[0].string().size()));
   if (a[0].type() != BSON_TYPE_BINARY)
     return command_error(51276, "$binarySize requires a string or BinData argument, found: " + name_of(a[0]));
-  uint32_t size = 0;
-  const uint8_t* data = nullptr;
-  const bson::Element element = a[0].element();
-  bson_iter_binary(&element.iter(), nullptr, &size, &data);
-  return Value(static_cast<int32_t>(size));
+  return Value(static_cast<int32_t>(a[0].element().binary().bytes.size()));
 }
 
 // libbson calls its MD5 deprecated; hashed indexes are defined by it, and nothing here is a matter of

@@ -211,12 +211,12 @@ Reply<Value> regex_match(const Scope&, Arguments a) {
     pattern = a[1].string();
   } else if (a[1].type() == BSON_TYPE_REGEX) {
     const bson::Element element = a[1].element();
-    const char* own = nullptr;
-    pattern = bson_iter_regex(&element.iter(), &own);
-    if (own[0] != '\0' && !options.empty())
+    const std::string_view own = element.regex().options;
+    pattern = element.regex().pattern;
+    if (!own.empty() && !options.empty())
       return command_error(
           51107, "$regexMatch: found regex option(s) specified in both 'regex' and 'option' fields");
-    if (own[0] != '\0') options = own;
+    if (!own.empty()) options = own;
   } else {
     return command_error(51105, "$regexMatch needs 'regex' to be of type string or regex");
   }

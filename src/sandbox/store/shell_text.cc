@@ -16,16 +16,13 @@ std::string upper_hex(std::span<const uint8_t> bytes) {
 }
 
 std::string binary_text(const bson::Element& value) {
-  bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
-  uint32_t size = 0;
-  const uint8_t* data = nullptr;
-  bson_iter_binary(&value.iter(), &subtype, &size, &data);
-  if (subtype == BSON_SUBTYPE_UUID && size == 16) {
-    std::string hex = to_hex({data, size});
+  const bson::Binary binary = value.binary();
+  if (binary.subtype == BSON_SUBTYPE_UUID && binary.bytes.size() == 16) {
+    std::string hex = to_hex(binary.bytes);
     for (const size_t at : {20U, 16U, 12U, 8U}) hex.insert(at, "-");
     return "UUID(\"" + hex + "\")";
   }
-  return "BinData(" + std::to_string(static_cast<int>(subtype)) + ", " + upper_hex({data, size}) + ")";
+  return "BinData(" + std::to_string(binary.subtype) + ", " + upper_hex(binary.bytes) + ")";
 }
 
 std::string double_text(double value) {
@@ -89,9 +86,8 @@ std::string shell_text(const bson::Element& value) {
     case BSON_TYPE_NULL:
       return "null";
     case BSON_TYPE_REGEX: {
-      const char* options = nullptr;
-      const char* pattern = bson_iter_regex(iter, &options);
-      return std::string("/") + pattern + "/" + options;
+      const bson::RegexValue regex = value.regex();
+      return "/" + std::string(regex.pattern) + "/" + std::string(regex.options);
     }
     case BSON_TYPE_INT32:
       return std::to_string(bson_iter_int32(iter));

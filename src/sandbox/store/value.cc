@@ -96,11 +96,7 @@ bool Value::is_number() const {
 
 bson::Element Value::element() const {
   const bson::View view = owner_.view();
-  const char* key = reinterpret_cast<const char*>(view.data() + offset_ + 1);
-  bson_iter_t iter;
-  bson_iter_init_from_data_at_offset(&iter, view.data(), view.size(), offset_,
-                                     static_cast<uint32_t>(std::strlen(key)));
-  return bson::Element(iter);
+  return view.at(offset_);
 }
 
 double Value::number() const {

@@ -199,8 +199,9 @@ CommandResult<Member> Client::select(Prefer prefer, std::stop_token stop) {
   Member member;
   member.id = id_of(server);
   member.address = address_of(server);
-  const bson::View hello(mongoc_server_description_hello_response(server));
-  if (const auto version = hello.find("maxWireVersion"))
+  const bson_t* response = mongoc_server_description_hello_response(server);
+  const auto hello = bson::View::parse({bson_get_data(response), response->len});
+  if (const auto version = hello.value_or(bson::View()).find("maxWireVersion"))
     member.wire_version = static_cast<int>(version->integer().value_or(0));
   mongoc_server_description_destroy(server);
   return member;
@@ -245,9 +246,14 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
     bson_destroy(&options);
   }
   slot_->busy_with.store(0, std::memory_order_relaxed);
-  if (ok) return reply;
+  const Status checked = reply->check();
+  if (ok && checked) return reply;
   if (stop.stop_requested()) return tl::unexpected(cancelled());
-  return tl::unexpected(failure_of(error, reply->view()));
+  if (!ok) return tl::unexpected(failure_of(error, checked ? reply->view() : bson::View()));
+  CommandFailure failure;
+  failure.origin = Origin::kNetwork;
+  failure.message = "the server's reply is " + checked.error().what;
+  return tl::unexpected(std::move(failure));
 }
 
 // --- Driver

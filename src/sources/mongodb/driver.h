@@ -47,8 +47,13 @@ class Reply {
   ~Reply() { bson_destroy(&doc_); }
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
+  // REQUIRES that check() found nothing, where libmongoc filled it.
   bson::View view() const { return bson::View(&doc_); }
   bson_t* fill() { return &doc_; }  // for libmongoc, which initialises it anew
+  // Whether a View over it is allowed: libmongoc looks at a reply's own fields and no further.
+  Status check() const {
+    return bson::View::parse({bson_get_data(&doc_), doc_.len}).map([](bson::View) {});
+  }
 
  private:
   bson_t doc_;

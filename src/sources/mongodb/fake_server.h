@@ -99,8 +99,10 @@ class FakeServer {
     if (header[3] == kOpQuery) at = 4 + std::strlen(body.data() + 4) + 1 + 8;
     int32_t size = 0;
     std::memcpy(&size, body.data() + at, 4);
-    const bson::View command(reinterpret_cast<const uint8_t*>(body.data() + at), static_cast<uint32_t>(size));
-    const auto reply = answer(command);
+    const auto command =
+        bson::View::parse({reinterpret_cast<const uint8_t*>(body.data() + at), static_cast<size_t>(size)});
+    if (!command) return false;
+    const auto reply = answer(*command);
     if (!reply) return false;
 
     std::string out;
