@@ -134,7 +134,7 @@ class AuditRun {
   // Delivers again what differs, until an audit has nothing left to name.
   Outcome repaired(guard::AuditReport report, Outcome outcome) {
     guard::RepairReport total;
-    for (int round = 0; round < kRoundsMax && !report.clean(); ++round) {
+    for (int round = 0; round < kRoundsMax && report.wrong() > 0; ++round) {
       std::fprintf(stderr, "%s: delivering %s documents again, through the pipeline's own sink\n",
                    pipeline_.c_str(), grouped(static_cast<int64_t>(report.differences.size())).c_str());
       std::optional<Result<guard::RepairReport>> result;
@@ -144,7 +144,8 @@ class AuditRun {
       if (!*result) return failed(std::move(*result).error(), outcome);
       add(**result, total);
       outcome.repair = total;
-      outcome.clean = total.complete();
+      // A repair delivers what is confirmed: what the audit left open, or found refused, is as it was.
+      outcome.clean = total.complete() && report.whole() && report.rejected == 0;
       const bool more = !report.differences_complete || report.unexamined > 0;
       if (!more || !total.complete() || (*result)->asked == 0) break;
       auto again = audited(outcome);
@@ -179,19 +180,34 @@ class AuditRun {
   guard::Audit audit_;
 };
 
+uint64_t& of(guard::AuditView& view, guard::DifferenceKind kind) {
+  switch (kind) {
+    case guard::DifferenceKind::kMissing:
+      return view.missing;
+    case guard::DifferenceKind::kExtra:
+      return view.extra;
+    case guard::DifferenceKind::kDifferent:
+      return view.different;
+    case guard::DifferenceKind::kUnreadable:
+      return view.unreadable;
+    case guard::DifferenceKind::kStale:
+      return view.stale;
+    case guard::DifferenceKind::kDoubled:
+      break;
+  }
+  return view.doubled;
+}
+
 // What the guard shows of it after its next start.
 void remember(App& app, const std::string& state, const Outcome& outcome) {
   if (!outcome.report || outcome.error) return;
   guard::AuditView view;
   fill(*outcome.report, view);
   if (outcome.repair) {
-    view.missing = view.extra = view.different = 0;
+    view.missing = view.extra = view.different = view.unreadable = view.stale = view.doubled = 0;
     view.first_ids.clear();
     for (const guard::AuditDifference& left : outcome.repair->still_wrong) {
-      uint64_t& count = left.kind == guard::DifferenceKind::kMissing ? view.missing
-                        : left.kind == guard::DifferenceKind::kExtra ? view.extra
-                                                                     : view.different;
-      ++count;
+      ++of(view, left.kind);
       if (view.first_ids.size() < guard::kFirstIdsMax) view.first_ids.push_back(to_string(left));
     }
   }

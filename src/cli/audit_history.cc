@@ -36,6 +36,14 @@ std::optional<guard::AuditView> last_audit(FileSystem& files, const std::string&
     view.extra = json.at("extra").get<uint64_t>();
     view.different = json.at("different").get<uint64_t>();
     view.unsettled = json.at("unsettled").get<uint64_t>();
+    // What an earlier version had no figure for.
+    view.unreadable = json.value("unreadable", uint64_t{0});
+    view.stale = json.value("stale", uint64_t{0});
+    view.doubled = json.value("doubled", uint64_t{0});
+    view.rejected_documents = json.value("rejected_documents", uint64_t{0});
+    view.unaudited_collections = json.value("unaudited_collections", uint64_t{0});
+    view.unexamined = json.value("unexamined", uint64_t{0});
+    view.first_rejected = json.value("first_rejected", std::vector<std::string>());
     view.buckets = json.at("buckets").get<uint64_t>();
     view.buckets_differing = json.at("buckets_differing").get<uint64_t>();
     view.first_ids = json.at("first_ids").get<std::vector<std::string>>();
@@ -59,6 +67,13 @@ Status keep_audit(FileSystem& files, const std::string& state, const guard::Audi
                      {"extra", view.extra},
                      {"different", view.different},
                      {"unsettled", view.unsettled},
+                     {"unreadable", view.unreadable},
+                     {"stale", view.stale},
+                     {"doubled", view.doubled},
+                     {"rejected_documents", view.rejected_documents},
+                     {"unaudited_collections", view.unaudited_collections},
+                     {"unexamined", view.unexamined},
+                     {"first_rejected", view.first_rejected},
                      {"buckets", view.buckets},
                      {"buckets_differing", view.buckets_differing},
                      {"first_ids", view.first_ids}};

@@ -45,9 +45,40 @@ nlohmann::json audits_of(App& app, const config::File& file, const std::string& 
                    {"clean", last->clean()},
                    {"missing", last->missing},
                    {"extra", last->extra},
-                   {"different", last->different}});
+                   {"different", last->different},
+                   {"unreadable", last->unreadable},
+                   {"stale", last->stale},
+                   {"doubled", last->doubled},
+                   {"rejected", last->rejected_documents},
+                   {"unsettled", last->unsettled},
+                   {"unexamined", last->unexamined},
+                   {"unaudited_collections", last->unaudited_collections},
+                   {"first_ids", last->first_ids},
+                   {"first_rejected", last->first_rejected}});
   }
   return all;
+}
+
+// "2 missing, 1 stale behind a reject, 3 unsettled"
+std::string words_of_audit(const nlohmann::json& audit) {
+  if (audit["clean"].get<bool>()) return "equal";
+  constexpr std::pair<const char*, const char*> kFigures[] = {
+      {"missing", "missing"},
+      {"extra", "extra"},
+      {"different", "different"},
+      {"unreadable", "unreadable"},
+      {"stale", "stale behind a reject"},
+      {"doubled", "on two shards"},
+      {"rejected", "rejected"},
+      {"unsettled", "unsettled"},
+      {"unexamined", "not looked at"},
+      {"unaudited_collections", "collections not compared"}};
+  std::string words;
+  for (const auto& [key, word] : kFigures) {
+    const auto count = audit[key].get<uint64_t>();
+    if (count > 0) words += (words.empty() ? "" : ", ") + std::to_string(count) + " " + word;
+  }
+  return words;
 }
 
 // The stable contract of --json: keys are added, never renamed or removed.
@@ -127,12 +158,7 @@ void print_human(const nlohmann::json& status) {
   if (status.contains("gaps_recorded") && status["gaps_recorded"].is_number() && status["gaps_recorded"] != 0)
     line("gaps recorded", std::to_string(status["gaps_recorded"].get<size_t>()));
   for (const auto& audit : status["audits"]) {
-    const std::string found = audit["clean"].get<bool>()
-                                  ? "equal"
-                                  : std::to_string(audit["missing"].get<uint64_t>()) + " missing, " +
-                                        std::to_string(audit["extra"].get<uint64_t>()) + " extra, " +
-                                        std::to_string(audit["different"].get<uint64_t>()) + " different";
-    line("last audit", audit["kind"].get<std::string>() + ": " + found + ", " +
+    line("last audit", audit["kind"].get<std::string>() + ": " + words_of_audit(audit) + ", " +
                            human_seconds(audit["age_seconds"]) + " ago");
   }
   if (status.contains("error")) line("error", status["error"].get<std::string>());

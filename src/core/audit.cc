@@ -8,7 +8,7 @@
 namespace tidemark {
 namespace {
 
-constexpr std::string_view kSeparator = "\x1f";  // in no Extended JSON: ("a", "bc") and ("ab", "c") differ
+constexpr std::string_view kSeparator = "\x1f";
 
 uint64_t big_endian(const uint8_t* bytes) {
   uint64_t value = 0;
@@ -25,8 +25,31 @@ int64_t object_id_ms(const bson_oid_t& oid) {
 
 }  // namespace
 
+void append_key(const bson::Element& id, std::string& out) {
+  const auto value = id.value_bytes();
+  out.push_back(static_cast<char>(id.type()));
+  out.append(reinterpret_cast<const char*>(value.data()), value.size());
+}
+
+Result<bson::Document> document_of_key(std::string_view key) {
+  if (key.empty()) return fail(React::kReject, "no value");
+  constexpr std::string_view kName{"_id", 4};  // with its terminator
+  const size_t size = 4 + key.size() + kName.size() + 1;
+  std::string bytes;
+  bytes.reserve(size);
+  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(size >> (8 * i)));
+  bytes.push_back(key.front());
+  bytes.append(kName).append(key.substr(1)).push_back('\0');
+  TIDEMARK_ASSIGN(const bson::View view,
+                  bson::View::parse({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}));
+  return bson::Document(view);
+}
+
 AuditSum sum_of(const AuditRow& row) {
-  const std::string_view parts[] = {row.id, kSeparator, row.doc};
+  // A type's byte is never the separator, so that no flaw looks like a document.
+  const std::string_view first = row.flaw.empty() ? std::string_view(row.key) : kSeparator;
+  const std::string_view parts[] = {first, row.flaw.empty() ? std::string_view() : row.id, kSeparator,
+                                    row.doc};
   const Md5 digest = md5(parts);
   return {1, big_endian(digest.data()), big_endian(digest.data() + 8)};
 }

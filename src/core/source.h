@@ -39,6 +39,8 @@ struct SourceHealth {
   std::string deployment = {};           // the replica set's identity
   std::string server = {};               // name and version, for people
   std::optional<uint64_t> backlog = {};  // messages that wait at the source, where it is a queue
+  // How often the queue delivers a message before it drops it or sends it away; empty: without an end.
+  std::optional<uint64_t> delivery_limit = {};
 };
 
 // Where a new position comes from: the operator's `--from`.

@@ -221,6 +221,7 @@ class SimPipeline {
     SourceHealth health;
     if (kind == Kind::kQueue) {
       health.backlog = backlog;
+      health.delivery_limit = delivery_limit;
       return health;
     }
     health.latest = latest;
@@ -269,6 +270,7 @@ class SimPipeline {
   uint64_t read = 0;
   uint64_t letters = 3;
   uint64_t backlog = 0;
+  std::optional<uint64_t> delivery_limit;  // of a queue
   uint32_t stats_asked = 0;
   int64_t stats_total = 0;
 };

@@ -1,9 +1,10 @@
 #include "guard/audit.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "base/digest.h"
+#include "base/log.h"
 #include "guard/audit_count.h"
 #include "guard/audit_sums.h"
 #include "guard/changes.h"
@@ -41,9 +42,23 @@ class Run {
     const auto list = [&] { return parts_.source->collections(stop); };
     TIDEMARK_ASSIGN(const auto collections, scanner_.ask_source(list, stop));
     collections_ = std::max<size_t>(collections.size(), 1);
+    std::map<std::string, std::vector<const CollectionName*>> by_target;
+    for (const CollectionName& collection : collections)
+      by_target[parts_.end->target(collection)].push_back(&collection);
     for (const CollectionName& collection : collections) {
       if (std::ranges::find(state_.done, collection) != state_.done.end()) continue;
-      TIDEMARK_TRY(audit(collection, stop));
+      const std::string target = parts_.end->target(collection);
+      if (const auto& sharing = by_target[target]; sharing.size() > 1) {
+        leave_out(collection, "its rows share " + target + " with those of " +
+                                  sharing[*sharing[0] == collection ? 1 : 0]->text() +
+                                  ", so that nobody can say which are whose");
+        continue;
+      }
+      Status done = audit(collection, stop);
+      if (done) continue;
+      // One collection that an end can't even name must not hide what the others hold.
+      if (done.error().react != React::kReject) return done;
+      leave_out(collection, std::move(done.error().what));
     }
     note_time();
     return {};
@@ -52,6 +67,18 @@ class Run {
   void note_time() { state_.report.seconds = seconds_before_ + seconds_between(begun_, parts_.clock->now()); }
 
  private:
+  void leave_out(const CollectionName& collection, std::string why) {
+    log::warn("{}: {} was not audited: {}", parts_.pipeline, collection.text(), why);
+    auto& unaudited = state_.report.unaudited;
+    if (unaudited.size() < kUnauditedMax)
+      unaudited.push_back({collection, std::move(why)});
+    else if (unaudited.size() == kUnauditedMax)
+      unaudited.push_back({collection, "and more, which are not named here"});
+    state_.done.push_back(collection);
+    state_.current.reset();
+    state_.source = state_.destination = {};
+  }
+
   Status audit(const CollectionName& collection, std::stop_token stop) {
     if (state_.current != collection) {
       state_.current = collection;
@@ -61,14 +88,15 @@ class Run {
     AuditReport part;
     if (options_.kind == AuditKind::kCount) {
       tell("counting again in", collection, kDestinationShare + kSourceShare);
-      CountAudit count(parts_, options_, scanner_, collector_, changes_, part);
+      CountAudit count(parts_, options_, scanner_, collector_, changes_, part,
+                       parts_.source->forgets(collection));
       TIDEMARK_TRY(count.run(collection, state_.source, state_.destination, stop));
       finish(collection, part, count.by_bucket());
     } else {
       // Every document may be missing: at most what is left of the limit is kept by name.
       const size_t taken = bytes_of(state_.report.differences);
       const size_t room = differences_bytes_max(options_) - std::min(taken, differences_bytes_max(options_));
-      DrillDown drill(parts_, options_, scanner_, settling_, part, room);
+      DrillDown drill(parts_, options_, scanner_, settling_, part, room, parts_.source->forgets(collection));
       const auto doing = [&](std::string_view what) {
         tell(what, collection, kDestinationShare + kSourceShare);
       };
@@ -112,10 +140,13 @@ class Run {
     report.rejected += state_.source.rejected;
     report.source_bytes += state_.source.bytes;
     report.destination_bytes += state_.destination.bytes;
+    for (AuditReject& reject : state_.source.rejects)
+      if (report.rejects.size() < kFirstIdsMax) report.rejects.push_back(std::move(reject));
     report.left_over += part.left_over;
-    report.missing += part.missing;
-    report.extra += part.extra;
-    report.different += part.different;
+    report.capped_rows += part.capped_rows;
+    report.gone += part.gone;
+    for (size_t kind = 0; kind < kDifferenceKinds; ++kind)
+      report.of(static_cast<DifferenceKind>(kind)) += part.of(static_cast<DifferenceKind>(kind));
     report.unsettled += part.unsettled;
     report.unexamined += part.unexamined;
     report.memory_bytes_peak = std::max(report.memory_bytes_peak, part.memory_bytes_peak);
@@ -194,7 +225,7 @@ Status Audit::open_ends(std::stop_token stop) {
   if (!md5_available()) {
     return fail(React::kConfig,
                 parts_.pipeline + " can't be audited: this system's OpenSSL refuses MD5 (FIPS mode)",
-                "audits sum with MD5 because every SQL server has it");
+                "audits sum with MD5");
   }
   const auto again = [] { return Status(); };
   const auto open_source = [&] { return parts_.source->open(stop); };

@@ -16,7 +16,14 @@ CountAudit::Deltas CountAudit::deltas(const EndSums& source, const EndSums& dest
   for (const auto& [bucket, sum] : source.sums.by_bucket) deltas[bucket] += static_cast<int64_t>(sum.count);
   for (const auto& [bucket, sum] : destination.sums.by_bucket)
     deltas[bucket] -= static_cast<int64_t>(sum.count);
-  std::erase_if(deltas, [&](const auto& entry) { return size_of(entry.second) <= options_.tolerance; });
+  for (const auto& [bucket, count] : source.rejected_in) {
+    const auto excess = deltas.find(bucket);
+    if (excess != deltas.end() && excess->second < 0)
+      excess->second = std::min<int64_t>(0, excess->second + static_cast<int64_t>(count));
+  }
+  std::erase_if(deltas, [&](const auto& entry) {
+    return size_of(entry.second) <= options_.tolerance || (capped_ && entry.second < 0);
+  });
   return deltas;
 }
 
@@ -26,7 +33,10 @@ Result<std::optional<uint64_t>> CountAudit::count_again(const CollectionName& co
   source = destination = {};
   TIDEMARK_ASSIGN(const Position position, changes_.position(stop));
   TIDEMARK_TRY(collector_.of_end(collection, destination, nothing, stop));
-  TIDEMARK_TRY(collector_.of_source(collection, source, nothing, stop));
+  collector_.read_the_source(true);
+  Status read = collector_.of_source(collection, source, nothing, stop);
+  collector_.read_the_source(false);
+  if (!read) return fail(std::move(read).error());
   const auto ask = [&] {
     return parts_.source->lookup(
         collection, {}, [](bson::View) { return Status(); }, stop);
@@ -38,7 +48,7 @@ Result<std::optional<uint64_t>> CountAudit::count_again(const CollectionName& co
   uint64_t on_their_way = 0;
   bool anything = false;
   const auto visit = [&](const Change& change) {
-    if (!change.id)
+    if (!change.cohort)
       anything = true;
     else if (change.op == Op::kInsert || change.op == Op::kDelete || updates_count)
       ++on_their_way;

@@ -1,7 +1,8 @@
 // Count audits: how many documents each bucket holds at either end.
 //
 // A bucket whose counts differ by more than the tolerance is counted again beside the changes that are still on their way
-// (see guard/settle.h): each of them may explain one document. What they can't explain, twice in a row, is confirmed. It tells
+// (see guard/settle.h): each of them may explain one document. Counted again means that the source's documents are read: one
+// that is refused calls for no row, and may have one from before. Rows in excess of a capped collection say nothing. What they can't explain, twice in a row, is confirmed. It tells
 // no ids, and while much is on its way it sees little; a checksum audit does both. One thread.
 #pragma once
 
@@ -21,13 +22,14 @@ class CountAudit {
  public:
   // All outlive this. Findings go into `report`.
   CountAudit(AuditParts& parts, const AuditOptions& options, AuditScanner& scanner, SumsCollector& collector,
-             Changes& changes, AuditReport& report)
+             Changes& changes, AuditReport& report, bool capped)
       : parts_(parts),
         options_(options),
         scanner_(scanner),
         collector_(collector),
         changes_(changes),
-        report_(report) {}
+        report_(report),
+        capped_(capped) {}
 
   // Judges two counts; counts again where they differ, and leaves the last counts in them.
   Status run(const CollectionName& collection, EndSums& source, EndSums& destination, std::stop_token stop);
@@ -50,6 +52,7 @@ class CountAudit {
   SumsCollector& collector_;
   Changes& changes_;
   AuditReport& report_;
+  const bool capped_;
   std::map<std::optional<int64_t>, BucketTally> by_bucket_;
 };
 

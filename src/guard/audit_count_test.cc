@@ -56,7 +56,7 @@ TEST(CountAudit, DoesNotReportWhatIsOnItsWay) {
   for (int n = 100; n < 110; ++n)
     world.put(int_id(n), "\"at\":{\"$date\":{\"$numberLong\":\"1700000100000\"}}");
   const AuditReport lagging = Bench(world, counting()).run();
-  EXPECT_TRUE(lagging.clean());
+  EXPECT_EQ(lagging.wrong(), 0U);
   EXPECT_EQ(lagging.unsettled, 10U);
   // Fifteen more are gone than the ten that are on their way can explain.
   for (int n = 0; n < 10; ++n) world.rows[world.orders].erase(int_id(n));
@@ -64,6 +64,31 @@ TEST(CountAudit, DoesNotReportWhatIsOnItsWay) {
   const AuditReport report = Bench(world, counting()).run();
   EXPECT_EQ(report.extra, 15U);
   EXPECT_EQ(report.missing, 0U);
+}
+
+TEST(CountAudit, AgreesWithAChecksumAuditAboutWhatIsRefused) {
+  for (const AuditKind kind : {AuditKind::kCount, AuditKind::kChecksum}) {
+    World world;
+    fill_world(world, 20);
+    world.put(int_id(20), "\"refused\":1");
+    world.drain();
+    world.rows[world.orders].erase(int_id(20));  // a letter
+    AuditOptions options = counting();
+    options.kind = kind;
+    const AuditReport report = Bench(world, options).run();
+    EXPECT_EQ(report.missing, 0U);
+    EXPECT_EQ(report.rejected, 1U);
+    EXPECT_EQ(report.unsettled, 0U);
+    ASSERT_EQ(report.rejects.size(), 1U);
+    EXPECT_FALSE(report.clean());
+  }
+}
+
+TEST(CountAudit, OneIdOnTwoShardsIsOneTooFewAtTheDestination) {
+  World world;
+  fill_world(world, 20);
+  world.of_another_shard = {world.documents[world.orders][int_id(5)]};
+  EXPECT_EQ(Bench(world, counting()).run().missing, 1U);
 }
 
 }  // namespace

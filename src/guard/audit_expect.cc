@@ -10,11 +10,18 @@ constexpr EventMark kAnotherTime = {"82659000010000000100000000", {0x65900001, 1
 
 }  // namespace
 
-Status id_of(bson::View document, std::string& out) {
+Status key_of(bson::View document, std::string& out) {
   const auto id = document.find("_id");
   if (!id) return fail(React::kFatal, "a document without _id was read");
   out.clear();
-  bson::append_json_value(*id, bson::JsonMode::kCanonical, out);
+  append_key(*id, out);
+  return {};
+}
+
+Status id_of(bson::View document, AuditId& out) {
+  TIDEMARK_TRY(key_of(document, out.key));
+  out.text.clear();
+  bson::append_json_value(*document.find("_id"), bson::JsonMode::kCanonical, out.text);
   return {};
 }
 
@@ -34,8 +41,7 @@ Result<Event> make_event(Op op, const CollectionName& collection, bson::View key
 }
 
 Result<Expectation::Verdict> Expectation::event(const CollectionName& collection, bson::View document,
-                                                const EventMark& mark, EventBatch& batch,
-                                                Event& event) const {
+                                                const EventMark& mark, EventBatch& batch, Event& event) {
   const auto id = document.find("_id");
   if (!id) return fail(React::kFatal, "a document without _id was read from " + collection.text());
   bson::Builder key;
@@ -44,7 +50,10 @@ Result<Expectation::Verdict> Expectation::event(const CollectionName& collection
   for (const auto& transform : transforms_) {
     auto verdict = transform->apply(event, batch);
     if (!verdict && verdict.error().react != React::kReject) return fail(std::move(verdict).error());
-    if (!verdict || !event.reject_reason.empty()) return Verdict::kRejected;
+    if (!verdict || !event.reject_reason.empty()) {
+      reason_ = verdict ? std::string(event.reject_reason) : verdict.error().what;
+      return Verdict::kRejected;
+    }
     if (*verdict == Transform::Verdict::kDrop) return Verdict::kFiltered;
   }
   return Verdict::kRow;
@@ -57,8 +66,9 @@ Result<Expectation::Verdict> Expectation::row_at(const CollectionName& collectio
   TIDEMARK_ASSIGN(const Verdict verdict, this->event(collection, document, mark, batch_, event));
   if (verdict != Verdict::kRow) return verdict;
   if (Status made = end_.expected(event, row); !made) {
-    if (made.error().react == React::kReject) return Verdict::kRejected;
-    return fail(std::move(made).error());
+    if (made.error().react != React::kReject) return fail(std::move(made).error());
+    reason_ = std::move(made.error().what);
+    return Verdict::kRejected;
   }
   row.time_ms = time_in(event.after, buckets_.field);
   return Verdict::kRow;
@@ -67,13 +77,19 @@ Result<Expectation::Verdict> Expectation::row_at(const CollectionName& collectio
 Result<Expectation::Verdict> Expectation::row(const CollectionName& collection, bson::View document,
                                               AuditRow& row) {
   TIDEMARK_ASSIGN(const Verdict verdict, row_at(collection, document, {}, row));
-  if (verdict != Verdict::kRow) return verdict;
-  TIDEMARK_TRY(id_of(document, id_));
-  if (row.id != id_) {
-    return fail(React::kConfig,
-                collection.text() + " can't be audited: a transform turns the _id " + id_ + " into " + row.id,
-                "leave `_id` out of the transforms' fields, or audit by hand on the far side");
+  TIDEMARK_TRY(key_of(document, key_));
+  if (verdict == Verdict::kFiltered || (verdict == Verdict::kRow && row.key == key_)) return verdict;
+  AuditId own;
+  TIDEMARK_TRY(id_of(document, own));
+  if (verdict == Verdict::kRow) {
+    return fail(
+        React::kConfig,
+        collection.text() + " can't be audited: a transform turns the _id " + own.text + " into " + row.id,
+        "leave `_id` out of the transforms' fields, or audit by hand on the far side");
   }
+  row.id = std::move(own.text);
+  row.key = std::move(own.key);
+  row.time_ms = time_in(document, buckets_.field);
   return verdict;
 }
 
@@ -81,7 +97,7 @@ Status Expectation::check_steady(const CollectionName& collection, bson::View do
   AuditRow early, late;
   TIDEMARK_ASSIGN(const Verdict first, row_at(collection, document, {}, early));
   TIDEMARK_ASSIGN(const Verdict second, row_at(collection, document, kAnotherTime, late));
-  if (first == second && (first != Verdict::kRow || (early.id == late.id && early.doc == late.doc)))
+  if (first == second && (first != Verdict::kRow || (early.key == late.key && early.doc == late.doc)))
     return {};
   return fail(React::kConfig,
               collection.text() +

@@ -32,8 +32,10 @@ class Expectation {
       : transforms_(transforms), end_(end), buckets_(std::move(buckets)) {}
 
   // kConfig where the pipeline can't be audited: a transform changes `_id`, so that a row can't be found by its
-  // document.
+  // document. kRejected leaves the document's own id and key in `row`, and its time.
   Result<Verdict> row(const CollectionName& collection, bson::View document, AuditRow& row);
+  // Why the last one was kRejected.
+  const std::string& reason() const { return reason_; }
 
   // The same for one document at two times. kConfig when the rows differ: a transform writes the time into the document, so
   // that nobody can say what the row must be.
@@ -41,7 +43,7 @@ class Expectation {
 
   // The event itself, transformed, with its memory in `batch`. Only kRow leaves an event to write.
   Result<Verdict> event(const CollectionName& collection, bson::View document, const EventMark& mark,
-                        EventBatch& batch, Event& event) const;
+                        EventBatch& batch, Event& event);
 
  private:
   Result<Verdict> row_at(const CollectionName& collection, bson::View document, const EventMark& mark,
@@ -52,13 +54,15 @@ class Expectation {
   const AuditBuckets buckets_;
   EventBatch batch_;
   int since_clear_ = 0;
-  std::string id_;
+  std::string key_;
+  std::string reason_;
 };
 
-// Canonical Extended JSON of `_id`, replacing `out`; kFatal without one.
-Status id_of(bson::View document, std::string& out);
+// Of the document's `_id`, replacing `out`; kFatal without one.
+Status id_of(bson::View document, AuditId& out);
+Status key_of(bson::View document, std::string& out);
 
-// A change event as the server would send it, `document` or the key of `id_json` in it, in the batch's memory.
+// A change event as the server would send it, in the batch's memory.
 Result<Event> make_event(Op op, const CollectionName& collection, bson::View key, bson::View document,
                          const EventMark& mark, EventBatch& batch);
 

@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "bson/json.h"
+#include "core/audit_row.h"
 #include "env/clock.h"
 #include "guard/audit.h"
 
@@ -59,7 +60,7 @@ struct World {
     bson::Document after;
   };
   struct Held {
-    std::string doc;
+    std::string doc;  // the text that the sink has written
     std::string token;
     std::optional<int64_t> time_ms;
     friend bool operator==(const Held&, const Held&) = default;
@@ -73,6 +74,10 @@ struct World {
 
   bson::Timestamp time{1'700'000'000, 0};
   std::map<CollectionName, std::map<std::string, bson::Document>> documents;
+  std::vector<bson::Document> of_another_shard;  // of `orders`; handed out behind the others
+  std::set<CollectionName> capped;
+  // The sink's renderer, for tests that break it.
+  std::function<std::string(bson::View)> render = [](bson::View document) { return bson::to_json(document); };
   std::vector<Logged> log;
 
   std::map<CollectionName, Rows> rows;
@@ -154,8 +159,8 @@ struct World {
     } else if (lane_of(event.id) == lane && event.op == Op::kDelete) {
       guarded_remove(rows[event.collection], event.id, event.token);
     } else if (lane_of(event.id) == lane) {
-      guarded_put(rows[event.collection], event.id, bson::to_json(event.after),
-                  time_in(event.after, bucket_field), event.token);
+      guarded_put(rows[event.collection], event.id, render(event.after), time_in(event.after, bucket_field),
+                  event.token);
     }
     ++applied[lane];
     return true;
@@ -199,16 +204,26 @@ class FakeAuditSource final : public AuditSource {
       ++read;
     }
     page.done = at == documents.end();
+    if (page.done && collection == world_.orders)
+      for (const bson::Document& document : world_.of_another_shard) TIDEMARK_TRY(visit(document));
     return page;
   }
-  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const std::string> ids,
+  bool forgets(const CollectionName& collection) const override { return world_.capped.contains(collection); }
+  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const AuditId> ids,
                                  const Visit& visit, std::stop_token) override {
-    for (const std::string& id : ids) {
+    std::string key;
+    for (const AuditId& id : ids) {
       world_.on_step("source lookup");
-      const auto found = world_.documents[collection].find(id);
-      if (found == world_.documents[collection].end()) continue;
-      const bson::Document document = found->second;
-      TIDEMARK_TRY(visit(document));
+      std::vector<bson::Document> all;
+      if (const auto found = world_.documents[collection].find(id.text);
+          found != world_.documents[collection].end())
+        all.push_back(found->second);
+      if (collection == world_.orders)
+        all.insert(all.end(), world_.of_another_shard.begin(), world_.of_another_shard.end());
+      for (const bson::Document& document : all) {
+        TIDEMARK_TRY(key_of(document, key));
+        if (key == id.key) TIDEMARK_TRY(visit(document));
+      }
     }
     world_.on_step("source lookup");
     return world_.time;
@@ -221,6 +236,9 @@ class FakeAuditSource final : public AuditSource {
     std::map<std::optional<int64_t>, uint64_t> counts;
     for (const auto& [id, document] : world_.documents[collection])
       ++counts[bucket_of(time_in(document, buckets.field), buckets)];
+    if (collection == world_.orders)
+      for (const bson::Document& document : world_.of_another_shard)
+        ++counts[bucket_of(time_in(document, buckets.field), buckets)];
     return counts;
   }
   void close() override {}
@@ -238,37 +256,37 @@ class FakeAuditEnd final : public AuditEnd {
   explicit FakeAuditEnd(World& world) : world_(world) {}
   std::string describe() const override { return "fake rows"; }
   Status open(std::stop_token) override { return {}; }
+  std::string target(const CollectionName& collection) override {
+    return shared_table ? "the table all" : "the table " + collection.text();
+  }
   Status expected(const Event& event, AuditRow& row) override {
     if (event.after.find("refused")) return fail(React::kReject, "the destination can't hold it");
-    row.id.clear();
-    row.doc.clear();
-    row.time_ms.reset();
-    bson::append_json_value(*event.key.find("_id"), bson::JsonMode::kCanonical, row.id);
-    bson::append_json(event.after, bson::JsonMode::kCanonical, row.doc);
+    maker_.of_document(*event.key.find("_id"), event.after, row);
     return {};
   }
   Result<AuditPage> scan(const CollectionName& collection, const AuditBuckets&, const std::string& last_id,
                          size_t limit, const Visit& visit, std::stop_token) override {
     world_.on_step("end page");
+    if (collection.collection == "\xff") return fail(React::kReject, "the name is not UTF-8");
     const auto& rows = world_.rows[collection];
     AuditPage page{last_id, false};
     auto at = last_id.empty() ? rows.begin() : rows.upper_bound(last_id);
     for (size_t n = 0; at != rows.end() && n < limit; ++at, ++n) {
-      TIDEMARK_TRY(visit({at->first, at->second.doc, at->second.time_ms}));
+      TIDEMARK_TRY(visit(row_of(at->first, at->second)));
       page.last_id = at->first;
       ++read;
     }
     page.done = at == rows.end();
     return page;
   }
-  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+  Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token) override {
-    for (const std::string& id : ids) {
+    for (const AuditId& id : ids) {
       world_.on_step("end lookup");
-      const auto found = world_.rows[collection].find(id);
+      const auto found = world_.rows[collection].find(id.text);
       if (found == world_.rows[collection].end()) continue;
       const World::Held row = found->second;
-      TIDEMARK_TRY(visit({id, row.doc, row.time_ms}));
+      TIDEMARK_TRY(visit(row_of(id.text, row)));
     }
     return {};
   }
@@ -283,9 +301,10 @@ class FakeAuditEnd final : public AuditEnd {
   Result<std::optional<AuditSums>> sums(const CollectionName& collection, const AuditBuckets& buckets,
                                         std::stop_token) override {
     if (!pushes_down) return std::nullopt;
+    if (collection.collection == "\xff") return fail(React::kReject, "the name is not UTF-8");
     world_.on_step("end sums");
     AuditSums sums;
-    for (const auto& [id, row] : world_.rows[collection]) sums.add({id, row.doc, row.time_ms}, buckets);
+    for (const auto& [id, row] : world_.rows[collection]) sums.add(row_of(id, row), buckets);
     return sums;
   }
   Result<bool> scan_leaves(const CollectionName& collection, const AuditBuckets&,
@@ -295,18 +314,27 @@ class FakeAuditEnd final : public AuditEnd {
     ++leaf_scans;
     const std::set<size_t> wanted(leaves.begin(), leaves.end());
     for (const auto& [id, row] : world_.rows[collection]) {
-      if (wanted.contains(leaf_of(id))) TIDEMARK_TRY(visit({id, row.doc, row.time_ms}));
+      if (wanted.contains(leaf_of(id))) TIDEMARK_TRY(visit(row_of(id, row)));
     }
     return true;
   }
   void close() override {}
 
   bool pushes_down = true;
+  bool shared_table = false;
   uint64_t read = 0;
   uint64_t leaf_scans = 0;
 
  private:
+  const AuditRow& row_of(const std::string& id, const World::Held& held) {
+    maker_.of_texts(id, held.doc, {}, row_);
+    row_.time_ms = held.time_ms;
+    return row_;
+  }
+
   World& world_;
+  AuditRowMaker maker_{AuditForm::kAsIs};
+  AuditRow row_;
 };
 
 // The pipeline's source once more: its log after a token.
@@ -375,7 +403,7 @@ class FakeSink final : public Sink {
       if (event.op == Op::kDelete)
         World::guarded_remove(rows, id, std::string(event.id));
       else
-        World::guarded_put(rows, id, bson::to_json(event.after), time_in(event.after, world_.bucket_field),
+        World::guarded_put(rows, id, world_.render(event.after), time_in(event.after, world_.bucket_field),
                            std::string(event.id));
     }
     return {};
@@ -466,10 +494,13 @@ inline void fill_world(World& world, int count) {
   world.drain();
 }
 
+// Another document of this id.
+inline std::string twisted(const std::string& id) { return "{\"_id\":" + id + ",\"n\":\"twisted\"}"; }
+
 // The three kinds of damage, on documents 3, 50 and one that never was.
 inline void damage(World& world) {
   world.rows[world.orders].erase(int_id(3));
-  world.rows[world.orders][int_id(50)].doc = "twisted";
+  world.rows[world.orders][int_id(50)].doc = twisted(int_id(50));
   world.rows[world.orders]["{\"$oid\":\"000000000000000000000000\"}"] = {"{}", "82", std::nullopt};
 }
 

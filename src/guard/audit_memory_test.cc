@@ -32,9 +32,9 @@ class ManyDocuments final : public AuditSource {
     for (; n < end; ++n) TIDEMARK_TRY(hand_out(n, visit));
     return AuditPage{numbered(n - 1), n == kDocuments};
   }
-  Result<bson::Timestamp> lookup(const CollectionName&, std::span<const std::string> ids, const Visit& visit,
+  Result<bson::Timestamp> lookup(const CollectionName&, std::span<const AuditId> ids, const Visit& visit,
                                  std::stop_token) override {
-    for (const std::string& id : ids) TIDEMARK_TRY(hand_out(number_of(id), visit));
+    for (const AuditId& id : ids) TIDEMARK_TRY(hand_out(number_of(id.text), visit));
     return bson::Timestamp{1'700'000'000, 1};
   }
   Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName&, const AuditBuckets&,
@@ -55,10 +55,9 @@ class ManyRows final : public AuditEnd {
  public:
   std::string describe() const override { return "many"; }
   Status open(std::stop_token) override { return {}; }
+  std::string target(const CollectionName&) override { return "many"; }
   Status expected(const Event& event, AuditRow& row) override {
-    row.id.clear();
-    bson::append_json_value(*event.key.find("_id"), bson::JsonMode::kCanonical, row.id);
-    row.doc = row.id;
+    maker_.of_document(*event.key.find("_id"), event.after, row);
     return {};
   }
   Result<AuditPage> scan(const CollectionName&, const AuditBuckets&, const std::string& last_id, size_t limit,
@@ -68,9 +67,9 @@ class ManyRows final : public AuditEnd {
     for (; n < end; ++n) TIDEMARK_TRY(hand_out(n, visit));
     return AuditPage{numbered(n - 1), n == kDocuments};
   }
-  Status lookup(const CollectionName&, std::span<const std::string> ids, const Visit& visit,
+  Status lookup(const CollectionName&, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token) override {
-    for (const std::string& id : ids) TIDEMARK_TRY(hand_out(number_of(id), visit));
+    for (const AuditId& id : ids) TIDEMARK_TRY(hand_out(number_of(id.text), visit));
     return {};
   }
   Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName&, const AuditBuckets&,
@@ -82,10 +81,14 @@ class ManyRows final : public AuditEnd {
  private:
   Status hand_out(int n, const Visit& visit) {
     if (is_lost(n)) return {};
-    row_.id = numbered(n);
-    row_.doc = is_twisted(n) ? "twisted" : row_.id;
+    builder_.clear();
+    builder_.append("_id", n);
+    if (is_twisted(n)) builder_.append("twisted", true);
+    maker_.of_document(*builder_.view().find("_id"), builder_.view(), row_);
     return visit(row_);
   }
+  AuditRowMaker maker_{AuditForm::kAsIs};
+  bson::Builder builder_;
   AuditRow row_;
 };
 

@@ -5,12 +5,19 @@ namespace tidemark::guard {
 void ScannedPage::clear() {
   count = 0;
   filtered = rejected = bytes = 0;
+  rejected_at.clear();
+  rejects.clear();
   where = {};
 }
 
-ScannedRow& ScannedPage::add() {
+void ScannedPage::add(const AuditRow& row) {
   if (count == rows.size()) rows.emplace_back();
-  return rows[count++];
+  ScannedRow& next = rows[count++];
+  next.id.text = row.id;
+  next.id.key = row.key;
+  next.sum = sum_of(row);
+  next.time_ms = row.time_ms;
+  next.flawed = !row.flaw.empty();
 }
 
 AuditScanner::AuditScanner(AuditParts& parts, const AuditOptions& options, Expectation& expectation)
@@ -38,12 +45,13 @@ Status AuditScanner::source_page(const CollectionName& collection, const std::st
     page.bytes += document.size();
     TIDEMARK_ASSIGN(const auto verdict, expectation_.row(collection, document, row_));
     if (verdict == Expectation::Verdict::kFiltered) ++page.filtered;
-    if (verdict == Expectation::Verdict::kRejected) ++page.rejected;
-    if (verdict != Expectation::Verdict::kRow) return {};
-    ScannedRow& row = page.add();
-    row.id = row_.id;
-    row.sum = sum_of(row_);
-    row.time_ms = row_.time_ms;
+    if (verdict == Expectation::Verdict::kRejected) {
+      ++page.rejected;
+      ++page.rejected_at[bucket_of(row_.time_ms, options_.buckets)];
+      if (page.rejects.size() < kFirstIdsMax)
+        page.rejects.push_back({collection, row_.id, expectation_.reason()});
+    }
+    if (verdict == Expectation::Verdict::kRow) page.add(row_);
     return {};
   };
   const auto read = [&]() -> Result<AuditPage> {
@@ -57,19 +65,15 @@ Status AuditScanner::source_page(const CollectionName& collection, const std::st
     TIDEMARK_TRY(expectation_.check_steady(collection, first));
     steady_ = collection;
   }
-  const uint64_t seen = page.count + page.filtered + page.rejected;
-  documents_ += seen;
-  return source_pace_.spent(seen, stop);
+  documents_ += page.seen();
+  return source_pace_.spent(page.seen(), stop);
 }
 
 Status AuditScanner::end_page(const CollectionName& collection, const std::string& after, ScannedPage& page,
                               std::stop_token stop) {
   const auto visit = [&](const AuditRow& found) -> Status {
     page.bytes += found.doc.size();
-    ScannedRow& row = page.add();
-    row.id = found.id;
-    row.sum = sum_of(found);
-    row.time_ms = found.time_ms;
+    page.add(found);
     return {};
   };
   const auto read = [&]() -> Result<AuditPage> {

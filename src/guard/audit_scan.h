@@ -2,6 +2,7 @@
 // memory as a whole, nor are its documents. A page that fails is read again as a whole. One thread.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -15,9 +16,10 @@
 namespace tidemark::guard {
 
 struct ScannedRow {
-  std::string id;
+  AuditId id;
   AuditSum sum;
   std::optional<int64_t> time_ms;
+  bool flawed = false;
 };
 
 struct ScannedPage {
@@ -25,12 +27,16 @@ struct ScannedPage {
   size_t count = 0;
   uint64_t filtered = 0;
   uint64_t rejected = 0;
+  std::map<std::optional<int64_t>, uint64_t> rejected_at;  // by their bucket
+  std::vector<AuditReject> rejects;                        // the first kFirstIdsMax
   uint64_t bytes = 0;
   AuditPage where;
 
+  uint64_t seen() const { return count + filtered + rejected; }
+
   std::span<const ScannedRow> all() const { return {rows.data(), count}; }
   void clear();
-  ScannedRow& add();
+  void add(const AuditRow& row);
 };
 
 class AuditScanner {

@@ -20,14 +20,18 @@ Status SumsCollector::check_buckets(const CollectionName& collection, const EndS
 }
 
 Status SumsCollector::take(const CollectionName& collection, EndSums& sums) {
-  if (!page_.where.done && page_.where.last_id == sums.last_id)
+  // Two documents of one id end two pages with the same id.
+  if (!page_.where.done && page_.where.last_id == sums.last_id && page_.seen() == 0)
     return fail(React::kFatal, "the scan of " + collection.text() + " doesn't go on after " + sums.last_id);
   for (const ScannedRow& row : page_.all()) {
     sums.sums.by_bucket[bucket_of(row.time_ms, options_.buckets)].add(row.sum);
-    sums.sums.by_leaf[leaf_of(row.id)].add(row.sum);
+    sums.sums.by_leaf[leaf_of(row.id.text)].add(row.sum);
   }
   sums.filtered += page_.filtered;
   sums.rejected += page_.rejected;
+  for (const auto& [bucket, count] : page_.rejected_at) sums.rejected_in[bucket] += count;
+  for (AuditReject& reject : page_.rejects)
+    if (sums.rejects.size() < kFirstIdsMax) sums.rejects.push_back(std::move(reject));
   sums.bytes += page_.bytes;
   sums.last_id = page_.where.last_id;
   sums.done = page_.where.done;
@@ -36,7 +40,8 @@ Status SumsCollector::take(const CollectionName& collection, EndSums& sums) {
 
 Status SumsCollector::of_source(const CollectionName& collection, EndSums& sums, const AfterPage& after_page,
                                 std::stop_token stop) {
-  if (options_.kind == AuditKind::kCount && parts_.transforms.empty() && may_push_down(sums) && !sums.done) {
+  if (options_.kind == AuditKind::kCount && !reads_source_ && parts_.transforms.empty() &&
+      may_push_down(sums) && !sums.done) {
     const auto count = [&] { return parts_.source->counts(collection, options_.buckets, stop); };
     TIDEMARK_ASSIGN(const auto counts, scanner_.ask_source(count, stop));
     sums.sums = of_counts(counts);

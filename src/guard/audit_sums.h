@@ -1,4 +1,4 @@
-// Makes the sums of one end of one collection: by the server where it can and may, page by page else, going on from where an
+// Makes the sums of one end of one collection: by its server where that counts, in one pass where that is cheaper, page by page else, going on from where an
 // earlier try stood. One thread.
 #pragma once
 
@@ -19,6 +19,9 @@ class SumsCollector {
   SumsCollector(AuditParts& parts, const AuditOptions& options, AuditScanner& scanner)
       : parts_(parts), options_(options), scanner_(scanner) {}
 
+  // Whether the source's documents are read even where its server could count them: only then it is known which are refused.
+  void read_the_source(bool reads) { reads_source_ = reads; }
+
   // Until `sums.done`; `after_page` is called whenever `sums` stands at the end of a page.
   using AfterPage = std::function<Status()>;
   Status of_source(const CollectionName& collection, EndSums& sums, const AfterPage& after_page,
@@ -35,6 +38,7 @@ class SumsCollector {
   const AuditOptions& options_;
   AuditScanner& scanner_;
   ScannedPage page_;
+  bool reads_source_ = false;
 };
 
 }  // namespace tidemark::guard

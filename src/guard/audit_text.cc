@@ -52,17 +52,69 @@ void append_totals(std::string& out, const AuditReport& report) {
   if (report.filtered > 0)
     append_line(out, "filtered", report.filtered, "dropped by the transforms, expected nowhere");
   if (report.rejected > 0)
-    append_line(out, "rejected", report.rejected, "refused, expected nowhere; see the dead letters");
+    append_line(out, "rejected", report.rejected,
+                "refused, so that the destination can't hold them; see the dead letters");
   if (report.left_over > 0)
     append_line(out, "left over", report.left_over, "rows of documents that the transforms drop now");
+  if (report.capped_rows > 0)
+    append_line(out, "beyond the cap", report.capped_rows,
+                "rows whose documents a capped collection has removed: no event tells of that, none is "
+                "counted as extra");
+  if (report.gone > 0) append_line(out, "gone", report.gone, "removed from both ends while the audit ran");
   append_line(out, "missing", report.missing);
   append_line(out, "extra", report.extra);
   if (report.kind == AuditKind::kChecksum) append_line(out, "different", report.different);
+  if (report.unreadable > 0)
+    append_line(out, "unreadable", report.unreadable,
+                "what stands there reads back to no document of its id");
+  if (report.stale > 0)
+    append_line(out, "stale behind a reject", report.stale,
+                "rows of documents whose present state is refused");
+  if (report.doubled > 0)
+    append_line(out, "doubled", report.doubled,
+                "same _id on two shards: the destination can hold one of them");
   if (report.unsettled > 0)
     append_line(out, "unsettled", report.unsettled, "still on their way each time they were looked at");
   if (report.unexamined > 0)
     append_line(out, "not looked at", report.unexamined,
                 "more differs than one audit looks into; audit again");
+  if (!report.unaudited.empty())
+    append_line(out, "collections left out", report.unaudited.size(), "not compared, named below");
+}
+
+std::string headline(const AuditReport& report) {
+  if (report.clean()) return "both ends hold the same";
+  if (report.wrong() > 0)
+    return fmt::format("{} of the destination's documents are wrong", grouped(report.wrong()));
+  const std::string rejected =
+      fmt::format("{} rejected document{}", grouped(report.rejected), report.rejected == 1 ? "" : "s");
+  if (report.whole()) return "the same but for " + rejected;
+  std::string open;
+  const auto add = [&](uint64_t count, std::string_view one, std::string_view more) {
+    if (count > 0)
+      open += fmt::format("{}{} {}", open.empty() ? "" : ", ", grouped(count), count == 1 ? one : more);
+  };
+  add(report.unsettled, "document is unsettled", "documents are unsettled");
+  add(report.unexamined, "was not looked at", "were not looked at");
+  add(report.unaudited.size(), "collection could not be compared", "collections could not be compared");
+  return "nothing is known to be wrong, yet " + open + (report.rejected > 0 ? ", beside " + rejected : "");
+}
+
+void append_rejects(std::string& out, const AuditReport& report) {
+  if (!report.rejects.empty()) out += '\n';
+  for (const AuditReject& reject : report.rejects) out += "  " + shortened(to_string(reject)) + '\n';
+  if (report.rejected > report.rejects.size() && !report.rejects.empty())
+    out += fmt::format("  ... and {} more\n", grouped(report.rejected - report.rejects.size()));
+}
+
+void append_unaudited(std::string& out, const AuditReport& report) {
+  if (report.unaudited.empty()) return;
+  out += '\n';
+  for (size_t i = 0; i < std::min(report.unaudited.size(), kFirstIdsMax); ++i)
+    out += fmt::format("  not compared {}: {}\n", report.unaudited[i].collection.text(),
+                       report.unaudited[i].reason);
+  if (report.unaudited.size() > kFirstIdsMax)
+    out += fmt::format("  ... and {} more\n", report.unaudited.size() - kFirstIdsMax);
 }
 
 void append_buckets(std::string& out, const AuditReport& report) {
@@ -89,15 +141,34 @@ void append_ids(std::string& out, const std::vector<AuditDifference>& difference
   if (total > kFirstIdsMax) out += fmt::format("  ... and {} more\n", total - kFirstIdsMax);
 }
 
+// The id as a value; one that is no JSON as the text it is.
+nlohmann::json json_of_id(const std::string& id) {
+  nlohmann::json value = nlohmann::json::parse(id, nullptr, false);
+  return value.is_discarded() ? nlohmann::json(id) : value;
+}
+
 nlohmann::json json_of(const std::vector<AuditDifference>& differences) {
   nlohmann::json list = nlohmann::json::array();
   for (const AuditDifference& difference : differences) {
-    nlohmann::json id = nlohmann::json::parse(difference.id, nullptr, false);
-    if (id.is_discarded()) id = difference.id;
     list.push_back({{"kind", to_string(difference.kind)},
                     {"collection", difference.collection.text()},
-                    {"id", std::move(id)}});
+                    {"id", json_of_id(difference.id)}});
   }
+  return list;
+}
+
+nlohmann::json json_of(const std::vector<AuditReject>& rejects) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const AuditReject& reject : rejects)
+    list.push_back(
+        {{"collection", reject.collection.text()}, {"id", json_of_id(reject.id)}, {"reason", reject.reason}});
+  return list;
+}
+
+nlohmann::json json_of(const std::vector<AuditUnaudited>& unaudited) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const AuditUnaudited& each : unaudited)
+    list.push_back({{"collection", each.collection.text()}, {"reason", each.reason}});
   return list;
 }
 
@@ -116,18 +187,18 @@ nlohmann::json json_of(const BucketDelta& delta) {
 }  // namespace
 
 std::string audit_text(const AuditReport& report) {
-  const uint64_t wrong = report.missing + report.extra + report.different;
-  std::string out =
-      fmt::format("audit of {} by {}: {} ({:.1f} s{})\n", report.pipeline, to_string(report.kind),
-                  wrong == 0 ? "both ends hold the same"
-                             : fmt::format("{} of the destination's documents are wrong", grouped(wrong)),
-                  report.seconds, report.resumed ? ", went on where an earlier one stood" : "");
+  const uint64_t wrong = report.wrong();
+  std::string out = fmt::format("audit of {} by {}: {} ({:.1f} s{})\n", report.pipeline,
+                                to_string(report.kind), headline(report), report.seconds,
+                                report.resumed ? ", went on where an earlier one stood" : "");
   append_totals(out, report);
   out += fmt::format("  {} buckets of {} s by '{}' in {} collections, {} with differences\n",
                      grouped(report.buckets), report.bucketing.width_ms / 1000.0, report.bucketing.field,
                      report.collections, grouped(report.buckets_differing));
   append_buckets(out, report);
   append_ids(out, report.differences, wrong);
+  append_rejects(out, report);
+  append_unaudited(out, report);
   if (wrong == 0) return out;
   if (report.kind == AuditKind::kCount)
     out += "\nA checksum audit names the documents; with --repair it puts them right.\n";
@@ -183,6 +254,13 @@ std::string audit_json(const AuditReport& report, const RepairReport* repair) {
                          {"different", report.different},
                          {"unsettled", report.unsettled},
                          {"unexamined", report.unexamined},
+                         {"unreadable", report.unreadable},
+                         {"stale", report.stale},
+                         {"doubled", report.doubled},
+                         {"capped_rows", report.capped_rows},
+                         {"gone", report.gone},
+                         {"rejects", json_of(report.rejects)},
+                         {"unaudited", json_of(report.unaudited)},
                          {"buckets", report.buckets},
                          {"buckets_differing", report.buckets_differing},
                          {"differences", json_of(report.differences)},

@@ -6,6 +6,9 @@
 //     "bucket_field", "bucket_ms",
 //     "collections", "source_documents", "destination_documents", "filtered", "rejected", "left_over",
 //     "missing", "extra", "different", "unsettled", "unexamined",
+//     "unreadable", "stale", "doubled", "capped_rows", "gone",
+//     "rejects":       [ { "collection", "id", "reason" } ]      the first 20 of "rejected"
+//     "unaudited":     [ { "collection", "reason" } ]            collections that could not be compared
 //     "buckets", "buckets_differing",
 //     "bucket_deltas": [ { "collection", "start" (RFC 3339, or null: without a time), "start_ms" (or null), "source",
 //                          "destination", "missing", "extra", "different" } ]      the first 100

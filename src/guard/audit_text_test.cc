@@ -44,6 +44,42 @@ TEST(AuditText, SaysInOneLineThatBothEndsHoldTheSame) {
   EXPECT_THAT(text, Not(HasSubstr("--repair")));
 }
 
+TEST(AuditText, NeverSaysTheSameOfWhatIsOpenOrRefused) {
+  const auto headline = [](const AuditReport& report) {
+    const std::string text = audit_text(report);
+    EXPECT_THAT(text, Not(HasSubstr("both ends hold the same")));
+    return text.substr(0, text.find('\n'));
+  };
+  AuditReport report = sample();
+  report.rejected = 1;
+  report.rejects = {{{"shop", "orders"}, R"({"$numberInt":"3"})", "the document holds U+0000"}};
+  EXPECT_THAT(headline(report), HasSubstr("the same but for 1 rejected document ("));
+  EXPECT_THAT(audit_text(report),
+              HasSubstr(R"(rejected shop.orders {"$numberInt":"3"}: the document holds)"));
+  report.unsettled = 2;
+  EXPECT_THAT(headline(report), HasSubstr("2 documents are unsettled, beside 1 rejected document"));
+  report = sample();
+  report.unexamined = 1;
+  EXPECT_THAT(headline(report), HasSubstr("1 was not looked at"));
+  report = sample();
+  report.unaudited = {{{"shop", "odd"}, "its name is not UTF-8"}};
+  EXPECT_THAT(headline(report), HasSubstr("1 collection could not be compared"));
+  EXPECT_THAT(audit_text(report), HasSubstr("not compared shop.odd: its name is not UTF-8"));
+  report = sample();
+  report.stale = 1;
+  EXPECT_THAT(headline(report), HasSubstr("1 of the destination's documents are wrong"));
+  EXPECT_THAT(audit_text(report), HasSubstr("stale behind a reject"));
+}
+
+TEST(AuditText, SaysThatACappedCollectionForgets) {
+  AuditReport report = sample();
+  report.capped_rows = 1'200;
+  const std::string text = audit_text(report);
+  EXPECT_THAT(text, HasSubstr("both ends hold the same"));
+  EXPECT_THAT(text, HasSubstr("beyond the cap"));
+  EXPECT_THAT(text, HasSubstr("1 200"));
+}
+
 TEST(AuditText, ShowsBucketsIdsAndWhatToDo) {
   const std::string text = audit_text(wrong());
   EXPECT_THAT(text, HasSubstr("2 of the destination's documents are wrong"));
@@ -81,6 +117,10 @@ TEST(AuditJson, KeepsItsKeys) {
   EXPECT_EQ(json["differences"][0]["collection"], "shop.orders");
   EXPECT_EQ(json["differences"][0]["id"]["$oid"], "65f000000000000000000001");
   EXPECT_EQ(json["differences"][1]["id"], "text");
+  for (const char* key : {"unreadable", "stale", "doubled", "capped_rows", "gone"})
+    EXPECT_EQ(json[key], 0) << key;
+  EXPECT_TRUE(json["rejects"].is_array());
+  EXPECT_TRUE(json["unaudited"].is_array());
   EXPECT_EQ(json["bucket_deltas"][0]["start_ms"], 1'700'000'000'000);
   EXPECT_TRUE(json["bucket_deltas"][1]["start"].is_null());
   EXPECT_EQ(json["repair"]["complete"], false);
@@ -100,6 +140,13 @@ TEST(AuditView, TakesTheFiguresAndTheFirstTwentyIds) {
   EXPECT_EQ(view.first_ids.size(), 20U);
   EXPECT_EQ(view.first_ids[0], R"(missing shop.orders {"$oid":"65f000000000000000000001"})");
   EXPECT_EQ(view.state, "waiting");
+  report = sample();
+  report.rejected = 1;
+  report.rejects = {{{"shop", "orders"}, R"("n")", "why"}};
+  fill(report, view);
+  EXPECT_FALSE(view.clean());
+  EXPECT_EQ(view.rejected_documents, 1U);
+  EXPECT_EQ(view.first_rejected, std::vector<std::string>{R"(rejected shop.orders "n": why)"});
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "bson/json.h"
 #include "guard/pace.h"
 
 namespace tidemark::guard {
@@ -132,15 +131,34 @@ Status Changes::read_once(const Position& from, bson::Timestamp until, const Col
 void Changes::hand_out(const Event& event, const CollectionName& collection, const Visit& visit) {
   const bool whole = event.op == Op::kDrop || event.op == Op::kRename || event.op == Op::kDropDatabase;
   // After an invalidate, which names nothing, and after what can't be read, nothing is known of any document.
-  if (event.op == Op::kInvalidate ||
+  const bool unknown = !event.reject_reason.empty() && !event.key.find("_id") &&
+                       (event.ns.database.empty() || touches(event.ns, collection));
+  if (event.op == Op::kInvalidate || unknown ||
       (whole && (touches(event.ns, collection) || touches(event.to, collection))))
     return visit({event.op, std::nullopt});
   if (!event.has_document() || event.ns != collection.view()) return;
   const auto id = event.key.find("_id");
   if (!id) return visit({event.op, std::nullopt});
-  id_.clear();
-  bson::append_json_value(*id, bson::JsonMode::kCanonical, id_);
-  visit({event.op, id_});
+  cohort_.clear();
+  append_cohort(*id, cohort_);
+  visit({event.op, cohort_});
+}
+
+void append_cohort(const bson::Element& id, std::string& out) {
+  if (id.is_number()) {
+    // Fractions are few, and which of them are equal takes arithmetic: they are one cohort.
+    const auto whole = id.integer();
+    out.append(whole ? "#" + std::to_string(*whole) : "#.").push_back(';');
+  } else if (id.is_document()) {
+    out.push_back('{');
+    for (const bson::Element field : id.document()) {
+      out.append(field.key()).push_back('\0');
+      append_cohort(field, out);
+    }
+    out.push_back('}');
+  } else {
+    append_key(id, out);
+  }
 }
 
 }  // namespace tidemark::guard

@@ -15,7 +15,7 @@ namespace tidemark::guard {
 
 struct Change {
   Op op = Op::kOther;
-  std::optional<std::string_view> id;  // canonical Extended JSON of `_id`; empty: the whole collection
+  std::optional<std::string_view> cohort;  // append_cohort() of `_id`; empty: the whole collection
 };
 
 class Changes {
@@ -45,7 +45,12 @@ class Changes {
   AuditParts& parts_;
   std::unique_ptr<Source> source_;
   std::optional<std::string> deployment_;  // the source's own, asked once
-  std::string id_;
+  std::string cohort_;
 };
+
+// The bytes of an `_id` without the types of its numbers. A replace may turn the document of 1 into that of NumberLong(1), and
+// its event names the new form alone: whoever waits for a change of the one must take that of the other for it. What has one
+// cohort need not compare equal; what compares equal has one.
+void append_cohort(const bson::Element& id, std::string& out);
 
 }  // namespace tidemark::guard

@@ -8,8 +8,9 @@
 namespace tidemark::guard {
 namespace {
 
-// Magic and version in one.
-constexpr std::string_view kMagic{"TIDEAUD\x01", 8};
+// Magic and version in one. Version 2: the sums are of BSON, where they were of a destination's own text.
+constexpr std::string_view kMagic{"TIDEAUD\x02", 8};
+constexpr size_t kMagicName = 7;
 constexpr size_t kDigestSize = std::tuple_size_v<Sha256>;
 constexpr uint64_t kFileBytesMax = 1 << 30;
 constexpr int64_t kAgeMax_ms = 24ll * 3600 * 1000;
@@ -40,7 +41,8 @@ struct Writer {
     integer(values.size());
     for (T& value : values) each(*this, value);
   }
-  void buckets(std::map<std::optional<int64_t>, AuditSum>& values);
+  template <class T>
+  void buckets(std::map<std::optional<int64_t>, T>& values);
 };
 
 struct Reader {
@@ -82,7 +84,8 @@ struct Reader {
     values.clear();
     for (uint64_t i = 0; i < size && ok; ++i) each(*this, values.emplace_back());
   }
-  void buckets(std::map<std::optional<int64_t>, AuditSum>& values);
+  template <class T>
+  void buckets(std::map<std::optional<int64_t>, T>& values);
 };
 
 template <class A>
@@ -107,7 +110,26 @@ void fields(A& a, CollectionName& name) {
   a.text(name.collection);
 }
 
-void Writer::buckets(std::map<std::optional<int64_t>, AuditSum>& values) {
+template <class A>
+void fields(A& a, AuditReject& reject) {
+  fields(a, reject.collection);
+  a.text(reject.id);
+  a.text(reject.reason);
+}
+
+template <class A>
+void fields(A& a, AuditUnaudited& unaudited) {
+  fields(a, unaudited.collection);
+  a.text(unaudited.reason);
+}
+
+template <class A>
+void fields(A& a, uint64_t& number) {
+  a.number(number);
+}
+
+template <class T>
+void Writer::buckets(std::map<std::optional<int64_t>, T>& values) {
   integer(values.size());
   for (auto& [key, sum] : values) {
     std::optional<int64_t> start = key;
@@ -116,7 +138,8 @@ void Writer::buckets(std::map<std::optional<int64_t>, AuditSum>& values) {
   }
 }
 
-void Reader::buckets(std::map<std::optional<int64_t>, AuditSum>& values) {
+template <class T>
+void Reader::buckets(std::map<std::optional<int64_t>, T>& values) {
   const uint64_t size = integer();
   values.clear();
   for (uint64_t i = 0; i < size && ok; ++i) {
@@ -134,6 +157,8 @@ void fields(A& a, EndSums& end) {
   a.list(end.sums.by_leaf, [](A& to, AuditSum& sum) { fields(to, sum); });
   a.number(end.filtered);
   a.number(end.rejected);
+  a.buckets(end.rejected_in);
+  a.list(end.rejects, [](A& to, AuditReject& reject) { fields(to, reject); });
   a.number(end.bytes);
 }
 
@@ -153,20 +178,40 @@ void fields(A& a, AuditDifference& difference) {
   fields(a, difference.collection);
   a.text(difference.id);
   a.number(difference.kind);
+  a.text(difference.key);
 }
 
 template <class A>
 void fields(A& a, AuditReport& r) {
   a.number(r.started_at_ms);
   a.real(r.seconds);
-  for (uint64_t* value :
-       {&r.collections, &r.source_documents, &r.destination_documents, &r.filtered, &r.rejected, &r.left_over,
-        &r.missing, &r.extra, &r.different, &r.unsettled, &r.unexamined, &r.buckets, &r.buckets_differing,
-        &r.source_bytes, &r.destination_bytes, &r.memory_bytes_peak})
+  for (uint64_t* value : {&r.collections,
+                          &r.source_documents,
+                          &r.destination_documents,
+                          &r.filtered,
+                          &r.rejected,
+                          &r.left_over,
+                          &r.capped_rows,
+                          &r.gone,
+                          &r.missing,
+                          &r.extra,
+                          &r.different,
+                          &r.unreadable,
+                          &r.stale,
+                          &r.doubled,
+                          &r.unsettled,
+                          &r.unexamined,
+                          &r.buckets,
+                          &r.buckets_differing,
+                          &r.source_bytes,
+                          &r.destination_bytes,
+                          &r.memory_bytes_peak})
     a.number(*value);
   a.list(r.deltas, [](A& to, BucketDelta& delta) { fields(to, delta); });
   a.list(r.differences, [](A& to, AuditDifference& difference) { fields(to, difference); });
   a.number(r.differences_complete);
+  a.list(r.rejects, [](A& to, AuditReject& reject) { fields(to, reject); });
+  a.list(r.unaudited, [](A& to, AuditUnaudited& unaudited) { fields(to, unaudited); });
 }
 
 template <class A>
@@ -209,6 +254,9 @@ std::string Checkpoint::encode() const {
 }
 
 Result<Checkpoint> Checkpoint::decode(std::string_view bytes) {
+  if (bytes.starts_with(kMagic.substr(0, kMagicName)) && !bytes.starts_with(kMagic))
+    return fail(React::kCorrupt,
+                "the checkpoint of an audit is another version's, whose sums mean something else");
   if (bytes.size() < kMagic.size() + kDigestSize || bytes.substr(0, kMagic.size()) != kMagic)
     return corrupt("it doesn't begin with the mark of one");
   const std::string_view body = bytes.substr(0, bytes.size() - kDigestSize);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct EndSums {
   AuditSums sums;
   uint64_t filtered = 0;
   uint64_t rejected = 0;
+  std::map<std::optional<int64_t>, uint64_t> rejected_in;  // by bucket
+  std::vector<AuditReject> rejects;                        // the first kFirstIdsMax
   uint64_t bytes = 0;
 
   uint64_t documents() const;

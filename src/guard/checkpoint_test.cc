@@ -27,9 +27,13 @@ Checkpoint sample() {
   checkpoint.current = CollectionName{"shop", "orders"};
   checkpoint.source.last_id = "x";
   checkpoint.source.filtered = 3;
-  checkpoint.source.sums.add({"a", "b", -1}, {"t", 1000});
+  checkpoint.source.rejected_in = {{std::nullopt, 2}, {1000, 1}};
+  checkpoint.source.rejects = {{{"shop", "orders"}, "\"n\"", "why"}};
+  checkpoint.report.unaudited = {{{"shop", "odd"}, "why"}};
+  checkpoint.report.stale = 4;
+  checkpoint.source.sums.add({.id = "a", .key = "k", .doc = "b", .time_ms = -1}, {"t", 1000});
   checkpoint.destination.done = true;
-  checkpoint.destination.sums.add({"a", "c", std::nullopt}, {"t", 1000});
+  checkpoint.destination.sums.add({.id = "a", .key = "k", .doc = "c"}, {"t", 1000});
   return checkpoint;
 }
 
@@ -47,6 +51,18 @@ TEST(AuditCheckpoint, GivesBackWhatItWasMadeFrom) {
   EXPECT_EQ(after->source.sums.by_bucket, before.source.sums.by_bucket);
   EXPECT_EQ(after->source.sums.by_leaf, before.source.sums.by_leaf);
   EXPECT_TRUE(after->destination.done);
+  EXPECT_EQ(after->source.rejected_in, before.source.rejected_in);
+  ASSERT_EQ(after->report.unaudited.size(), 1U);
+  EXPECT_EQ(after->report.stale, 4U);
+}
+
+// The sums of version 1 were of a destination's own text.
+TEST(AuditCheckpoint, OfAnotherVersionIsSaidToBeThat) {
+  std::string bytes = sample().encode();
+  bytes[7] = 1;
+  const auto old = Checkpoint::decode(bytes);
+  ASSERT_FALSE(old);
+  EXPECT_NE(old.error().what.find("another version"), std::string::npos) << old.error().what;
 }
 
 TEST(AuditCheckpoint, CallsEveryFlippedByteAndEveryCutCorrupt) {

@@ -6,7 +6,7 @@ namespace tidemark::guard {
 namespace {
 
 // What one id takes while it is settled, beside its text: the string, its sight, the allocator's part.
-constexpr size_t kSuspectBytes = sizeof(std::string) + sizeof(Sight) + 40;
+constexpr size_t kSuspectBytes = sizeof(AuditId) + sizeof(Sight) + 120;
 constexpr size_t kDifferenceBytes = sizeof(AuditDifference) + 64;
 
 // The low half alone: that two of ten million documents share it has a chance of 1 in 10^11 for each wrong row.
@@ -16,7 +16,8 @@ uint64_t digest_of(const AuditSum& sum) { return sum.low; }
 
 size_t bytes_of(const std::vector<AuditDifference>& differences) {
   size_t bytes = 0;
-  for (const AuditDifference& difference : differences) bytes += kDifferenceBytes + difference.id.size();
+  for (const AuditDifference& difference : differences)
+    bytes += kDifferenceBytes + difference.id.size() + difference.key.size();
   return bytes;
 }
 
@@ -25,7 +26,7 @@ size_t differences_bytes_max(const AuditOptions& options) { return options.memor
 // The limit in eighths: 2 for digests (with a bit each), 1 for what is unmatched (half of it spare, since a vector doubles),
 // 1 for the suspects before they are settled and 1 for what one page or one look adds to them, 2 for the differences kept.
 DrillDown::DrillDown(AuditParts& parts, const AuditOptions& options, AuditScanner& scanner,
-                     Settling& settling, AuditReport& report, size_t differences_bytes_max)
+                     Settling& settling, AuditReport& report, size_t differences_bytes_max, bool capped)
     : parts_(parts),
       options_(options),
       scanner_(scanner),
@@ -33,8 +34,9 @@ DrillDown::DrillDown(AuditParts& parts, const AuditOptions& options, AuditScanne
       report_(report),
       digests_max_(std::max<size_t>(options.memory_bytes_max / 4 / 9, 1024)),
       unmatched_max_(std::max<size_t>(options.memory_bytes_max / 16 / sizeof(uint64_t), 1024)),
-      suspects_bytes_max_(std::max<size_t>(options.memory_bytes_max / 8, 64 << 10)),
+      suspects_bytes_max_(std::max<size_t>(options.memory_bytes_max / 8, 128 << 10)),
       differences_bytes_max_(differences_bytes_max),
+      capped_(capped),
       in_group_(kAuditLeaves) {}
 
 Status DrillDown::run(const CollectionName& collection, const AuditSums& source, const AuditSums& destination,
@@ -79,7 +81,7 @@ Status DrillDown::read_source(const CollectionName& collection, const Group& gro
     for (bool done = false; !done;) {
       TIDEMARK_TRY(scanner_.source_page(collection, last_id, page_, stop));
       for (const ScannedRow& row : page_.all()) {
-        if (!in_group_[leaf_of(row.id)]) continue;
+        if (!in_group_[leaf_of(row.id.text)]) continue;
         if (digests_.size() < digests_max_)
           digests_.push_back(digest_of(row.sum));
         else
@@ -97,10 +99,19 @@ Status DrillDown::read_source(const CollectionName& collection, const Group& gro
 
 // --- B
 
-void DrillDown::hold_against(std::string_view id, uint64_t digest) {
+void DrillDown::hold_against(const AuditId& id, uint64_t digest, bool flawed) {
+  // One row matches one document: the second of two that are equal is looked for, and found to be a second.
   const auto [first, last] = std::ranges::equal_range(digests_, digest);
-  if (first == last) return suspect(id);
-  for (auto at = first; at != last; ++at) matched_[static_cast<size_t>(at - digests_.begin())] = true;
+  for (auto at = first; at != last; ++at) {
+    const auto index = static_cast<size_t>(at - digests_.begin());
+    if (matched_[index]) continue;
+    matched_[index] = true;
+    return;
+  }
+  if (capped_ && !flawed)
+    ++report_.capped_rows;
+  else
+    suspect(id);
 }
 
 Status DrillDown::read_destination(const CollectionName& collection, const Group& group,
@@ -109,14 +120,20 @@ Status DrillDown::read_destination(const CollectionName& collection, const Group
   uint64_t seen = 0;
   const auto visit = [&](const AuditRow& row) -> Status {
     ++seen;
-    if (in_group_[leaf_of(row.id)]) hold_against(row.id, digest_of(sum_of(row)));
+    if (!in_group_[leaf_of(row.id)]) return {};
+    id_.text = row.id;
+    id_.key = row.key;
+    hold_against(id_, digest_of(sum_of(row)), !row.flaw.empty());
     return {};
   };
   const uint64_t unexamined = report_.unexamined;
+  const uint64_t capped_rows = report_.capped_rows;
   const auto read = [&]() -> Result<bool> {
     suspects_.clear();
     suspects_bytes_ = 0;
     report_.unexamined = unexamined;
+    report_.capped_rows = capped_rows;
+    matched_.assign(digests_.size(), false);
     return parts_.end->scan_leaves(collection, options_.buckets, group.leaves, visit, stop);
   };
   TIDEMARK_ASSIGN(const bool chosen, scanner_.ask_end(read, stop));
@@ -129,7 +146,7 @@ Status DrillDown::read_pages_of_destination(const CollectionName& collection, st
   for (bool done = false; !done;) {
     TIDEMARK_TRY(scanner_.end_page(collection, last_id, page_, stop));
     for (const ScannedRow& row : page_.all()) {
-      if (in_group_[leaf_of(row.id)]) hold_against(row.id, digest_of(row.sum));
+      if (in_group_[leaf_of(row.id.text)]) hold_against(row.id, digest_of(row.sum), row.flawed);
     }
     done = page_.where.done;
     last_id = page_.where.last_id;
@@ -171,57 +188,68 @@ Status DrillDown::find_unmatched(const CollectionName& collection, std::stop_tok
 
 // --- settling
 
-void DrillDown::suspect(std::string_view id) {
+void DrillDown::suspect(const AuditId& id) {
   // Beyond the limits it is known that more differs, and not what.
   if (suspects_ever_ >= options_.suspects_max || suspects_bytes_ > 2 * suspects_bytes_max_) {
     ++report_.unexamined;
     return;
   }
   ++suspects_ever_;
-  suspects_.emplace_back(id);
-  suspects_bytes_ += kSuspectBytes + id.size();
+  suspects_.push_back(id);
+  suspects_bytes_ += kSuspectBytes + id.text.size() + id.key.size();
 }
 
 Status DrillDown::settle(const CollectionName& collection, Pass pass, std::stop_token stop) {
   if (suspects_.empty()) return {};
   note_memory();
-  std::vector<std::string> ids = std::move(suspects_);
+  std::vector<AuditId> ids = std::move(suspects_);
   suspects_ = {};
   suspects_bytes_ = 0;
   TIDEMARK_ASSIGN(Settled settled, settling_.settle(collection, std::move(ids), stop));
   // What is at both ends may be looked at in both passes.
-  report_.unsettled += pass == Pass::kSource ? settled.unsettled_missing : settled.unsettled_present;
+  for (size_t kind = 0; kind < kDifferenceKinds; ++kind)
+    if (pass_of(static_cast<DifferenceKind>(kind)) == pass) report_.unsettled += settled.unsettled[kind];
   if (pass == Pass::kDestination) report_.left_over += settled.left_over;
-  for (Settled::Found& found : settled.confirmed) {
-    if ((found.kind == DifferenceKind::kMissing) == (pass == Pass::kSource))
-      take(collection, std::move(found));
-  }
+  report_.gone += settled.gone;
+  for (Settled::Found& found : settled.confirmed)
+    if (pass_of(found.kind) == pass) take(collection, std::move(found));
   return {};
 }
 
-void DrillDown::take(const CollectionName& collection, Settled::Found&& found) {
-  BucketTally& tally = by_bucket_[bucket_of(found.time_ms, options_.buckets)];
-  switch (found.kind) {
+DrillDown::Pass DrillDown::pass_of(DifferenceKind kind) const {
+  switch (kind) {
     case DifferenceKind::kMissing:
-      ++report_.missing;
-      ++tally.missing;
-      break;
-    case DifferenceKind::kExtra:
-      ++report_.extra;
-      ++tally.extra;
-      break;
+    case DifferenceKind::kDoubled:
+      return Pass::kSource;
     case DifferenceKind::kDifferent:
-      ++report_.different;
-      ++tally.different;
+      return capped_ ? Pass::kSource : Pass::kDestination;
+    case DifferenceKind::kExtra:
+    case DifferenceKind::kUnreadable:
+    case DifferenceKind::kStale:
       break;
   }
-  const size_t bytes = kDifferenceBytes + found.id.size();
+  return Pass::kDestination;
+}
+
+void DrillDown::take(const CollectionName& collection, Settled::Found&& found) {
+  if (capped_ && found.kind == DifferenceKind::kExtra) {
+    ++report_.capped_rows;
+    return;
+  }
+  BucketTally& tally = by_bucket_[bucket_of(found.time_ms, options_.buckets)];
+  ++report_.of(found.kind);
+  ++(found.kind == DifferenceKind::kMissing ? tally.missing
+     : found.kind == DifferenceKind::kExtra ? tally.extra
+                                            : tally.different);
+  // Its row was taken for one without a document.
+  if (capped_ && found.kind == DifferenceKind::kDifferent && report_.capped_rows > 0) --report_.capped_rows;
+  const size_t bytes = kDifferenceBytes + found.id.text.size() + found.id.key.size();
   if (differences_bytes_ + bytes > differences_bytes_max_) {
     report_.differences_complete = false;
     return;
   }
   differences_bytes_ += bytes;
-  report_.differences.push_back({collection, std::move(found.id), found.kind});
+  report_.differences.push_back({collection, std::move(found.id.text), found.kind, std::move(found.id.key)});
 }
 
 void DrillDown::note_memory() {

@@ -229,6 +229,13 @@ void take_content(const AuditView& audit, Measures& out) {
   worst(out, RuleId::kAuditMissing, static_cast<double>(audit.missing), first_ids(audit, "missing"));
   worst(out, RuleId::kAuditExtra, static_cast<double>(audit.extra), first_ids(audit, "extra"));
   worst(out, RuleId::kAuditDifferent, static_cast<double>(audit.different), first_ids(audit, "different"));
+  worst(out, RuleId::kAuditUnreadable, static_cast<double>(audit.unreadable + audit.unaudited_collections),
+        first_ids(audit, "unreadable"));
+  worst(out, RuleId::kStaleBehindRejects, static_cast<double>(audit.stale), first_ids(audit, "stale"));
+  worst(out, RuleId::kAuditDoubled, static_cast<double>(audit.doubled), first_ids(audit, "doubled"));
+  worst(out, RuleId::kAuditRejected, static_cast<double>(audit.rejected_documents),
+        audit.kind + " audit" +
+            (audit.first_rejected.empty() ? "" : ", first " + audit.first_rejected.front()));
   const bool all_filtered =
       audit.filtered_documents > 0 && audit.destination_documents == 0 &&
       (audit.source_documents == 0 || audit.source_documents == audit.filtered_documents);

@@ -46,7 +46,10 @@ void Figures::take_source(const Signals& signals, Measures& out) {
   take_health(health);
   if (health.latest != bson::Timestamp{})
     say(out, RuleId::kSourceStalled, observed_s_ - latest_moved_s_, health.server);
-  if (health.backlog) say(out, RuleId::kBacklogGrowing, static_cast<double>(*health.backlog));
+  if (health.backlog) {
+    say(out, RuleId::kBacklogGrowing, static_cast<double>(*health.backlog));
+    say(out, RuleId::kDeliveryLimit, static_cast<double>(health.delivery_limit.value_or(0)));
+  }
 }
 
 void Figures::take_health(const SourceHealth& health) {

@@ -22,14 +22,17 @@ std::string repair_id(bson::Timestamp time) {
 Status Repair::run(std::span<const AuditDifference> differences, RepairReport& report, const Done& done,
                    std::stop_token stop) {
   std::vector<AuditDifference> sorted(differences.begin(), differences.end());
-  std::ranges::sort(sorted);
+  // By id and key, which is the order of a look.
+  std::ranges::sort(sorted, {},
+                    [](const AuditDifference& each) { return std::tie(each.collection, each.id, each.key); });
   report.asked += sorted.size();
   for (size_t from = 0; from < sorted.size();) {
     std::vector<Item> items;
     size_t to = from;
     for (; to < sorted.size() && items.size() < kIdsAtOnceMax; ++to) {
       if (sorted[to].collection != sorted[from].collection) break;
-      if (items.empty() || items.back().id != sorted[to].id) items.push_back({sorted[to].id});
+      AuditId id{sorted[to].id, sorted[to].key};
+      if (items.empty() || items.back().id != id) items.push_back({std::move(id)});
     }
     TIDEMARK_TRY(repair_some(sorted[from].collection, std::move(items), report, stop));
     from = to;
@@ -53,14 +56,14 @@ Status Repair::repair_some(const CollectionName& collection, std::vector<Item> i
   }
   for (const Item& item : items) {
     report.rejected += item.rejected;
-    report.still_wrong.push_back({collection, item.id, item.kind.value()});
+    report.still_wrong.push_back({collection, item.id.text, item.kind.value(), item.id.key});
   }
   return {};
 }
 
 Status Repair::prepare(const CollectionName& collection, std::vector<Item>& items, RepairReport& report,
                        std::stop_token stop) {
-  std::vector<std::string> ids;
+  std::vector<AuditId> ids;
   for (const Item& item : items) ids.push_back(item.id);
   // The documents of this very look, and no newer ones: the event's id says what was read.
   std::vector<bson::Document> documents(ids.size());
@@ -101,12 +104,16 @@ Status Repair::add_event(const CollectionName& collection, Item& item, const bso
                          bson::Timestamp as_of) {
   const std::string id = repair_id(as_of);
   const EventMark mark{id, as_of, parts_.clock->wall_ms()};
+  // What the destination refuses, and what the source has twice, no event puts right.
+  if (*item.kind == DifferenceKind::kStale || *item.kind == DifferenceKind::kDoubled) {
+    item.rejected = true;
+    return {};
+  }
   if (*item.kind == DifferenceKind::kExtra) {
-    const auto key = bson::Document::from_json("{\"_id\":" + item.id + "}");
-    std::string id_text;
-    // A row made by hand may have an id that is no value, or `5` beside the right {"$numberInt":"5"}: no event can name
-    // that row, and one that tried would remove another.
-    if (!key || !id_of(key->view(), id_text) || id_text != item.id) {
+    // A row made by hand may have an id that reads back to no value: no event can name it, and one that tried would remove
+    // another.
+    const auto key = document_of_key(item.id.key);
+    if (!key) {
       item.rejected = true;
       return {};
     }

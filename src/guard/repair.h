@@ -26,7 +26,7 @@ std::string repair_id(bson::Timestamp time);
 class Repair {
  public:
   // All outlive this; `sink` is open.
-  Repair(AuditParts& parts, const AuditOptions& options, const Expectation& expectation, Settling& settling,
+  Repair(AuditParts& parts, const AuditOptions& options, Expectation& expectation, Settling& settling,
          Sink& sink)
       : parts_(parts), options_(options), expectation_(expectation), settling_(settling), sink_(sink) {}
 
@@ -36,7 +36,7 @@ class Repair {
 
  private:
   struct Item {
-    std::string id;
+    AuditId id;
     bool written = false;
     bool removed = false;
     bool rejected = false;                    // the sink refuses it: not offered again
@@ -54,7 +54,7 @@ class Repair {
 
   AuditParts& parts_;
   const AuditOptions& options_;
-  const Expectation& expectation_;
+  Expectation& expectation_;
   Settling& settling_;
   Sink& sink_;
   EventBatch batch_;

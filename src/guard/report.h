@@ -48,13 +48,25 @@ struct AuditView {
   uint64_t missing = 0;             // confirmed: settled, and looked at twice
   uint64_t extra = 0;
   uint64_t different = 0;
-  uint64_t unsettled = 0;  // differed, and were changed again each time they were looked at
-  uint64_t buckets = 0;    // compared
+  uint64_t unreadable = 0;             // rows that read back to no document of their id
+  uint64_t stale = 0;                  // rows of documents that are refused now
+  uint64_t doubled = 0;                // ids that the source holds on several shards
+  uint64_t rejected_documents = 0;     // at the source, and refused by a transform or by the destination
+  uint64_t unaudited_collections = 0;  // that could not be compared
+  uint64_t unexamined = 0;             // may differ: more did than one audit looks into
+  uint64_t unsettled = 0;              // differed, and were changed again each time they were looked at
+  uint64_t buckets = 0;                // compared
   uint64_t buckets_differing = 0;
-  std::vector<std::string> first_ids;  // "missing shop.orders {"$oid":...}", at most 20
-  std::string process = {};            // empty = this one; else the peer's address, as configured
+  std::vector<std::string> first_ids;            // "missing shop.orders {"$oid":...}", at most 20
+  std::vector<std::string> first_rejected = {};  // "rejected shop.orders {"$oid":...}: WHY", at most 20
+  std::string process = {};                      // empty = this one; else the peer's address, as configured
 
-  bool clean() const { return missing == 0 && extra == 0 && different == 0; }
+  // As AuditReport::clean().
+  bool clean() const {
+    return missing + extra + different + unreadable + stale + doubled + rejected_documents +
+               unaudited_collections + unexamined + unsettled ==
+           0;
+  }
 };
 
 struct GuardView {

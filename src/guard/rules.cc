@@ -91,6 +91,11 @@ constexpr std::array<RuleSpec, kRules> kSpecs = {{
     {RuleId::kBacklogGrowing, "backlog_growing", kWarning, Unit::kMessages, 1000, 500, false, seconds(60),
      seconds(30), true, "{figure} wait in the queue (limit {limit}) and don't get fewer",
      "the consumer is too slow, or gone: look at the pipeline behind the queue and at its sink"},
+    {RuleId::kDeliveryLimit, "delivery_limit", kWarning, Unit::kTimes, 0, 0, false, kTwoLooks, kTwoLooks,
+     false, "the queue drops a message, or sends it away, once it was delivered {figure}",
+     "a pipeline that is killed that often loses what it had not acknowledged: take the limit out of the "
+     "queue's "
+     "policy and arguments, or give the queue a dead-letter target"},
     {RuleId::kNothingDelivered, "nothing_delivered", kWarning, Unit::kDocuments, 1000, 0, false, kAtOnce,
      kTwoLooks, false,
      "{figure} came in and every one was filtered out (limit {limit}): nothing arrives at the destination",
@@ -115,6 +120,25 @@ constexpr std::array<RuleSpec, kRules> kSpecs = {{
      false, "different at source and destination: {figure} (limit {limit})",
      "`tidemark audit FILE --repair` writes exactly those again; somebody else writes there, or an update "
      "was lost"},
+    {RuleId::kAuditUnreadable, "audit_unreadable", kCritical, Unit::kDocuments, 0, 0, false, kAtOnce, kAtOnce,
+     false,
+     "rows that read back to no document of their id, and collections not compared: {figure} (limit {limit})",
+     "`tidemark audit FILE --repair` writes those rows again; `tidemark audit FILE` names the collections "
+     "and why"},
+    {RuleId::kStaleBehindRejects, "stale_behind_rejects", kCritical, Unit::kDocuments, 0, 0, false, kAtOnce,
+     kAtOnce, false,
+     "the destination shows a state from before a change that it refused: {figure} (limit {limit})",
+     "`tidemark dlq list` has the reason; change the document or the transforms so that it can be stored, "
+     "then "
+     "retry the letter"},
+    {RuleId::kAuditDoubled, "audit_doubled", kCritical, Unit::kDocuments, 0, 0, false, kAtOnce, kAtOnce,
+     false,
+     "the same _id on several shards of the source: {figure} (limit {limit}), and the destination can hold "
+     "one",
+     "give the documents ids of their own: a sharded collection keeps _id unique on each shard alone"},
+    {RuleId::kAuditRejected, "audit_rejected", kWarning, Unit::kDocuments, 0, 0, false, kAtOnce, kAtOnce,
+     false, "at the source, and refused by a transform or the destination: {figure} (limit {limit})",
+     "`tidemark dlq list` has the reasons; where the refusal is meant, raise the rule's threshold"},
     {RuleId::kAuditOverdue, "audit_overdue", kWarning, Unit::kTimes, 2, 1.5, false, kTwoLooks, kAtOnce, false,
      "the last audit that came to its end is {figure} its schedule ago (limit {limit})",
      "look at the audits' errors; a long one holds up the others: lower its `rate` or raise its `every`"},

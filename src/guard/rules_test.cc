@@ -106,6 +106,7 @@ std::vector<Row> inner_rows() {
        {"position_stuck"},
        100,
        0},
+      {"delivery_limit", Kind::kQueue, [](Bench& b) { b.sim.delivery_limit = 20; }},
       {"nothing_delivered", Kind::kOutside,
        [](Bench& b) {
          audit(b, [](AuditView& view) {
@@ -126,6 +127,14 @@ std::vector<Row> inner_rows() {
       {"audit_missing", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.missing = 1; }); }},
       {"audit_extra", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.extra = 1; }); }},
       {"audit_different", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.different = 1; }); }},
+      {"audit_unreadable", Kind::kOutside,
+       [](Bench& b) { audit(b, [](AuditView& v) { v.unreadable = 1; }); }},
+      {"audit_unreadable", Kind::kOutside,
+       [](Bench& b) { audit(b, [](AuditView& v) { v.unaudited_collections = 1; }); }},
+      {"stale_behind_rejects", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.stale = 1; }); }},
+      {"audit_doubled", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.doubled = 1; }); }},
+      {"audit_rejected", Kind::kOutside,
+       [](Bench& b) { audit(b, [](AuditView& v) { v.rejected_documents = 1; }); }},
       {"audit_overdue", Kind::kOutside, [](Bench& b) { audit(b, [](AuditView& v) { v.age_s = 1300; }); }},
       {"audit_failing", Kind::kOutside,
        [](Bench& b) {

@@ -10,6 +10,7 @@
 // which is its promise. A difference counts once it was seen so in two looks in a row. One thread.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <span>
@@ -30,10 +31,15 @@ struct Sight {
   std::optional<AuditSum> destination;  // of the row that is there
   std::optional<int64_t> source_time_ms;
   std::optional<int64_t> destination_time_ms;
-  bool dropped = false;  // at the source, and dropped or refused by the transforms
-  bool pending = false;  // changed after the position: nothing can be said
+  uint32_t documents = 0;  // of this id that call for a row, or are refused
+  bool flawed = false;     // the row that is there reads back to no document of this id
+  bool filtered = false;   // at the source, and dropped by the transforms
+  bool rejected = false;   // at the source, and refused by a transform or the destination
+  bool pending = false;    // changed after the position: nothing can be said
 
   std::optional<DifferenceKind> difference() const;
+  // At neither end: deleted since it was read, or never to be found.
+  bool nowhere() const { return documents == 0 && !filtered && !destination; }
 };
 
 struct Findings {
@@ -43,15 +49,15 @@ struct Findings {
 
 struct Settled {
   struct Found {
-    std::string id;
+    AuditId id;
     DifferenceKind kind;
     std::optional<int64_t> time_ms;  // of the document; of the row when that is extra
   };
   std::vector<Found> confirmed;  // in the order of the ids
-  // Changed each time: they seemed missing, or extra or different, when last looked at.
-  uint64_t unsettled_missing = 0;
-  uint64_t unsettled_present = 0;
+  // Changed each time: what they seemed to be when last looked at.
+  std::array<uint64_t, kDifferenceKinds> unsettled = {};
   uint64_t left_over = 0;  // rows of documents that the transforms drop now
+  uint64_t gone = 0;       // at neither end, in two looks
 };
 
 class Settling {
@@ -64,17 +70,16 @@ class Settling {
   // `ids` sorted, each once. `keep` is called with the source's documents as they are found, and again from the start when
   // reading them had to be tried again.
   using Keep = std::function<void(size_t index, bson::View document)>;
-  Result<Findings> look(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
+  Result<Findings> look(const CollectionName& collection, std::span<const AuditId> ids, const Keep& keep,
                         std::stop_token stop);
 
   // Looks as often as the options say, with pauses. Sorts `ids` and removes what was given twice.
-  Result<Settled> settle(const CollectionName& collection, std::vector<std::string> ids,
-                         std::stop_token stop);
+  Result<Settled> settle(const CollectionName& collection, std::vector<AuditId> ids, std::stop_token stop);
 
  private:
-  Status look_at_end(const CollectionName& collection, std::span<const std::string> ids, Findings& look,
+  Status look_at_end(const CollectionName& collection, std::span<const AuditId> ids, Findings& look,
                      std::stop_token stop);
-  Status look_at_source(const CollectionName& collection, std::span<const std::string> ids, const Keep& keep,
+  Status look_at_source(const CollectionName& collection, std::span<const AuditId> ids, const Keep& keep,
                         Findings& look, std::stop_token stop);
 
   AuditParts& parts_;
@@ -83,7 +88,7 @@ class Settling {
   AuditScanner& scanner_;
   Changes& changes_;
   AuditRow row_;
-  std::string id_;
+  std::string key_;
 };
 
 }  // namespace tidemark::guard

@@ -17,10 +17,17 @@ void take_figures(const AuditView& from, AuditView& to) {
   to.missing = from.missing;
   to.extra = from.extra;
   to.different = from.different;
+  to.unreadable = from.unreadable;
+  to.stale = from.stale;
+  to.doubled = from.doubled;
+  to.rejected_documents = from.rejected_documents;
+  to.unaudited_collections = from.unaudited_collections;
+  to.unexamined = from.unexamined;
   to.unsettled = from.unsettled;
   to.buckets = from.buckets;
   to.buckets_differing = from.buckets_differing;
   to.first_ids = from.first_ids;
+  to.first_rejected = from.first_rejected;
 }
 
 }  // namespace

@@ -252,6 +252,16 @@ void add_audits(Page& page, const guard::GuardView& guard) {
                                            "Confirmed to be at the destination and not at the source.");
   found.template operator()<&Audit::different>("different_documents",
                                                "Confirmed to differ between the two ends.");
+  found.template operator()<&Audit::unreadable>("unreadable_documents",
+                                                "Rows that read back to no document of their id; confirmed.");
+  found.template operator()<&Audit::stale>("stale_documents",
+                                           "Rows of documents whose present state is refused; confirmed.");
+  found.template operator()<&Audit::doubled>("doubled_documents",
+                                             "Ids that the source holds on several shards; confirmed.");
+  found.template operator()<&Audit::rejected_documents>(
+      "rejected_documents", "Documents at the source that a transform or the destination refuses.");
+  found.template operator()<&Audit::unaudited_collections>("unaudited_collections",
+                                                           "Collections that could not be compared.");
   found.template operator()<&Audit::unsettled>(
       "unsettled_documents", "Differed, and were changed again each time they were looked at.");
   found.template operator()<&Audit::buckets>("buckets", "Time buckets compared.");

@@ -148,9 +148,16 @@ inline guard::GuardView full_guard() {
   audit.extra = 1;
   audit.different = 3;
   audit.unsettled = 4;
+  audit.unreadable = 5;
+  audit.stale = 6;
+  audit.doubled = 7;
+  audit.rejected_documents = 8;
+  audit.unaudited_collections = 9;
+  audit.unexamined = 10;
   audit.buckets = 24;
   audit.buckets_differing = 2;
   audit.first_ids = {R"(missing shop.orders {"$oid":"65f0c0ffee65f0c0ffee65f0"})"};
+  audit.first_rejected = {"rejected shop.orders \"n\": the document holds U+0000"};
   guard::AuditView fresh;
   fresh.pipeline = "observe";
   fresh.kind = "count";

@@ -142,10 +142,17 @@ ordered_json to_json(const guard::AuditView& audit) {
           {"missing", audit.missing},
           {"extra", audit.extra},
           {"different", audit.different},
+          {"unreadable", audit.unreadable},
+          {"stale", audit.stale},
+          {"doubled", audit.doubled},
+          {"rejected_documents", audit.rejected_documents},
+          {"unaudited_collections", audit.unaudited_collections},
+          {"unexamined", audit.unexamined},
           {"unsettled", audit.unsettled},
           {"buckets", audit.buckets},
           {"buckets_differing", audit.buckets_differing},
-          {"first_ids", audit.first_ids}};
+          {"first_ids", audit.first_ids},
+          {"first_rejected", audit.first_rejected}};
 }
 
 ordered_json to_json(const guard::GuardView& view) {

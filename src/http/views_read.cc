@@ -165,15 +165,23 @@ guard::AuditView audit_of(const Reader& read) {
   audit.missing = read.count("missing");
   audit.extra = read.count("extra");
   audit.different = read.count("different");
+  audit.unreadable = read.count("unreadable");
+  audit.stale = read.count("stale");
+  audit.doubled = read.count("doubled");
+  audit.rejected_documents = read.count("rejected_documents");
+  audit.unaudited_collections = read.count("unaudited_collections");
+  audit.unexamined = read.count("unexamined");
   audit.unsettled = read.count("unsettled");
   audit.buckets = read.count("buckets");
   audit.buckets_differing = read.count("buckets_differing");
-  if (const ordered_json* ids = read.find("first_ids"); ids != nullptr && ids->is_array()) {
-    for (const ordered_json& id : *ids) {
-      if (id.is_string() && audit.first_ids.size() < kFirstIdsMax)
-        audit.first_ids.push_back(id.get<std::string>());
-    }
-  }
+  const auto take = [&](const char* name, std::vector<std::string>& into) {
+    const ordered_json* ids = read.find(name);
+    if (ids == nullptr || !ids->is_array()) return;
+    for (const ordered_json& id : *ids)
+      if (id.is_string() && into.size() < kFirstIdsMax) into.push_back(id.get<std::string>());
+  };
+  take("first_ids", audit.first_ids);
+  take("first_rejected", audit.first_rejected);
   return audit;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "bson/json.h"
+#include "bson/json_reader.h"
 
 namespace tidemark::mongo {
 namespace {
@@ -46,26 +47,21 @@ std::optional<bson::Timestamp> operation_time(bson::View reply) {
   return time;
 }
 
-// {"_id": VALUE}; empty for a text that is no value, or one that a server keeps as no _id.
-std::optional<bson::Document> parse_id(const std::string& id) {
-  auto parsed = bson::Document::from_json("{\"_id\":" + id + "}");
-  if (!parsed) return std::nullopt;
-  const auto value = parsed->view().find("_id");
-  if (!value) return std::nullopt;
-  switch (value->type()) {
+// Whether a server keeps such a value as an _id. It refuses the others, so that to look for them finds nothing; in a query
+// they would be something else: a pattern, an operator.
+bool may_be_id(const bson::Element& value) {
+  switch (value.type()) {
     case BSON_TYPE_ARRAY:
-    case BSON_TYPE_REGEX:  // in a query it would be a pattern
+    case BSON_TYPE_REGEX:
     case BSON_TYPE_UNDEFINED:
-      return std::nullopt;
+      return false;
     case BSON_TYPE_DOCUMENT: {
-      // {$gt: 1} would be an operator.
-      const auto first = value->document().begin();
-      if (first != value->document().end() && (*first).key().starts_with('$') && (*first).key() != "$ref")
-        return std::nullopt;
-      return *parsed;
+      const auto first = value.document().begin();
+      return !(first != value.document().end()) || !(*first).key().starts_with('$') ||
+             (*first).key() == "$ref";
     }
     default:
-      return *parsed;
+      return true;
   }
 }
 
@@ -166,17 +162,20 @@ Result<std::vector<CollectionName>> DocumentReader::collections(const std::strin
     }
   }
   std::vector<CollectionName> names;
+  capped_.clear();
   for (const std::string& each : databases) {
     bson::Builder filter;
     filter.append("type", "collection");
     if (!collection.empty()) filter.append("name", collection);
     bson::Builder list;
-    list.append("listCollections", int32_t{1}).append("filter", filter.view()).append("nameOnly", true);
+    list.append("listCollections", int32_t{1}).append("filter", filter.view());
     const auto take = [&](bson::View found) -> Status {
       const auto name = found.find("name");
       if (!name || !name->is_string() || name->string().starts_with("system.")) return {};
       if (names.size() >= kNamesMax) return fail(React::kConfig, "more than 1,000,000 collections to audit");
       names.push_back({each, std::string(name->string())});
+      const auto capped = found.find_path("options.capped");
+      if (capped && capped->truthy()) capped_.insert(names.back());
       return {};
     };
     TIDEMARK_TRY(for_each(
@@ -207,8 +206,8 @@ Result<AuditPage> DocumentReader::scan(const CollectionName& collection, const s
   for (size_t n = 0; n < limit && scan_->has_next(); ++n, ++scan_->next) {
     const bson::Element item = *scan_->next;
     if (!item.is_document() || !render_id(item.document(), id_)) continue;
-    // The one to go on after comes once more.
-    if (id_ == page.last_id) continue;
+    // Once: another document of the same id is another document, on another shard.
+    if (std::exchange(scan_->repeats, false) && id_ == page.last_id) continue;
     if (Status visited = visit(item.document()); !visited) {
       close(stop);
       return fail(std::move(visited).error());
@@ -229,14 +228,14 @@ Status DocumentReader::open_scan(const CollectionName& collection, const std::st
   bson::Builder find;
   find.append("find", collection.collection).append("hint", order.view()).append("sort", order.view());
   if (!last_id.empty()) {
-    const auto from = parse_id(last_id);
+    const auto from = bson::read_json_value(last_id, "_id");
     if (!from) return fail(React::kFatal, "a scan can't go on after the _id " + last_id);
     find.append("min", from->view());
   }
   find.append("batchSize", std::min(static_cast<int64_t>(std::max<size_t>(limit, 1)), kBatchMax));
   append_majority(find);
   TIDEMARK_ASSIGN(bson::Document reply, client_->read(collection.database, find.view(), std::move(stop)));
-  scan_ = Scan{collection, last_id, 0, {}, {}, {}};
+  scan_ = Scan{collection, last_id, !last_id.empty(), 0, {}, {}, {}};
   return take(std::move(reply));
 }
 
@@ -273,30 +272,32 @@ Result<bson::Timestamp> DocumentReader::now(std::stop_token stop) {
   return operation_time(reply).value_or(bson::Timestamp());
 }
 
-Result<bson::Timestamp> DocumentReader::lookup(const CollectionName& collection,
-                                               std::span<const std::string> ids, const Visit& visit,
-                                               std::stop_token stop) {
+Result<bson::Timestamp> DocumentReader::lookup(const CollectionName& collection, std::span<const AuditId> ids,
+                                               const Visit& visit, std::stop_token stop) {
   TIDEMARK_ASSIGN(const bson::Timestamp after, now(stop));
   bson::Timestamp read_at = after;
   while (!ids.empty()) {
     size_t count = 0, bytes = 0;
-    while (count < ids.size() && count < kIdsMax && (count == 0 || bytes + ids[count].size() <= kIdBytesMax))
-      bytes += ids[count++].size();
+    while (count < ids.size() && count < kIdsMax &&
+           (count == 0 || bytes + ids[count].key.size() <= kIdBytesMax))
+      bytes += ids[count++].key.size();
     TIDEMARK_TRY(lookup_some(collection, ids.first(count), after, read_at, visit, stop));
     ids = ids.subspan(count);
   }
   return read_at;
 }
 
-Status DocumentReader::lookup_some(const CollectionName& collection, std::span<const std::string> ids,
+Status DocumentReader::lookup_some(const CollectionName& collection, std::span<const AuditId> ids,
                                    bson::Timestamp after, bson::Timestamp& read_at, const Visit& visit,
                                    std::stop_token stop) {
   bson::Builder values;
   std::unordered_set<std::string_view> asked;
-  for (const std::string& id : ids) {
-    const auto parsed = parse_id(id);
-    if (!parsed || !asked.insert(id).second) continue;
-    values.append(std::to_string(asked.size() - 1), *parsed->view().find("_id"));
+  for (const AuditId& id : ids) {
+    if (id.key.empty()) continue;
+    TIDEMARK_ASSIGN(const bson::Document each, document_of_key(id.key));
+    const auto value = each.view().find("_id");
+    if (!value || !may_be_id(*value) || !asked.insert(id.key).second) continue;
+    values.append(std::to_string(asked.size() - 1), *value);
   }
   if (asked.empty()) return {};
   bson::Builder in, filter, find;
@@ -306,8 +307,11 @@ Status DocumentReader::lookup_some(const CollectionName& collection, std::span<c
   find.append("batchSize", static_cast<int64_t>(kIdsMax)).append("maxTimeMS", kLookupMs);
   append_majority(find, after);
   const auto choose = [&](bson::View document) -> Status {
-    if (!render_id(document, id_) || !asked.contains(id_)) return {};
-    return visit(document);
+    const auto id = document.find("_id");
+    if (!id) return {};
+    id_.clear();
+    append_key(*id, id_);
+    return asked.contains(id_) ? visit(document) : Status();
   };
   // A majority's read reports what the majority had when it ended, which is no earlier than what it has read.
   const auto note_time = [&](bson::View reply) {

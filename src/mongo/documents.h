@@ -39,6 +39,8 @@ class DocumentReader {
   // views, system collections, and the databases admin, local and config.
   Result<std::vector<CollectionName>> collections(const std::string& database, const std::string& collection,
                                                   std::stop_token stop);
+  // Whether it was capped when collections() last listed it.
+  bool capped(const CollectionName& collection) const { return capped_.contains(collection); }
 
   // As AuditSource::scan. One cursor serves all pages of a collection; when it is gone, or when the scan begins elsewhere,
   // another is opened after `last_id`. A page is a part of one reply of the server: nothing was visited when it fails.
@@ -46,9 +48,9 @@ class DocumentReader {
                          const Visit& visit, std::stop_token stop);
 
   // As AuditSource::lookup. Each document is read as it was at a time from T0 to the one returned, where T0 is everything
-  // that a majority had when the call began. Only documents whose _id is one of `ids` to the letter: the server's
-  // equality also finds 1.0 for 1.
-  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const std::string> ids,
+  // that a majority had when the call began. Only documents whose _id has the bytes of one of `ids`: the server's equality
+  // also finds 1.0 for 1.
+  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const AuditId> ids,
                                  const Visit& visit, std::stop_token stop);
 
   // As AuditSource::counts. By the server where it needs but a few seconds for it, else from the field alone, read from
@@ -64,6 +66,7 @@ class DocumentReader {
   struct Scan {
     CollectionName collection;
     std::string last_id;  // of the last document visited
+    bool repeats;         // the one to go on after comes once more
     int64_t cursor;       // 0: the server has closed it
     bson::Document reply;
     bson::View::Iterator next;
@@ -76,9 +79,8 @@ class DocumentReader {
   Status more(size_t limit, std::stop_token stop);
   Status take(bson::Document reply);
   Result<bson::Timestamp> now(std::stop_token stop);
-  Status lookup_some(const CollectionName& collection, std::span<const std::string> ids,
-                     bson::Timestamp after, bson::Timestamp& read_at, const Visit& visit,
-                     std::stop_token stop);
+  Status lookup_some(const CollectionName& collection, std::span<const AuditId> ids, bson::Timestamp after,
+                     bson::Timestamp& read_at, const Visit& visit, std::stop_token stop);
   Result<std::optional<Counts>> count_by_server(const CollectionName& collection, const AuditBuckets& buckets,
                                                 std::stop_token stop);
   Result<Counts> count_here(const CollectionName& collection, const AuditBuckets& buckets,
@@ -88,6 +90,7 @@ class DocumentReader {
 
   const std::unique_ptr<Client> client_;
   std::optional<Scan> scan_;
+  std::set<CollectionName> capped_;
   std::set<CollectionName> too_large_;  // for the server to count within its time
   std::string id_;
 };

@@ -114,6 +114,16 @@ TEST_F(SinkDetection, ATargetThatWasTruncatedByHand) {
   expect_flagged(RuleId::kAuditMissing);
 }
 
+TEST_F(SinkDetection, ARowThatReadsBackToNoDocument) {
+  start_lying([](std::vector<Event>&, auto&) {});
+  write_orders(0, 20);
+  await_rows(20);
+  carried();
+  sql(R"(UPDATE orders SET doc = substr(doc, 1, 20) WHERE id = '{"$numberInt":"3"}')");
+  audit();
+  expect_flagged(RuleId::kAuditUnreadable);
+}
+
 TEST_F(SinkDetection, AnAuditThatCanNotReadTheDestination) {
   start_lying([](std::vector<Event>&, auto&) {});
   write_orders(0, 5);
@@ -188,6 +198,38 @@ TEST_F(SinkDetection, ATransformThatThrowsOnOneType) {
   insert(R"({"_id": 99, "amount": "seven"})");
   await_caught_up();
   expect_flagged(RuleId::kDeadLettersGrowing);
+}
+
+// `rename` refuses to put a field into a value that has none.
+class RefusalDetection : public Detection {
+ protected:
+  void SetUp() override {
+    Detection::SetUp();
+    setup_.frame = "on_reject = \"dead_letter\"\n";
+    setup_.after =
+        "[pipeline.dead_letters]\ntype = \"sqlite\"\npath = \"" + path("letters.db") +
+        "\"\n[[pipeline.transform]]\ntype = \"project\"\nrename = { \"amount\" = \"sub.amount\" }\n";
+    start_relay();
+    start_guard(See::kOutsideAlone);
+    write_orders(0, 20);
+    healthy_tick();
+    expect_silence();
+  }
+};
+
+TEST_F(RefusalDetection, ADocumentThatTheDestinationRefuses) {
+  insert(R"({"_id": 99, "amount": 7, "sub": "a text"})");
+  await_caught_up();
+  audit();
+  expect_flagged(RuleId::kAuditRejected, {RuleId::kDeadLettersGrowing});
+}
+
+TEST_F(RefusalDetection, ARowThatIsStaleBehindAReject) {
+  ASSERT_TRUE(
+      client_->update(setup_.database, setup_.collection, R"({"_id": 3})", R"({"$set": {"sub": "a text"}})"));
+  await_caught_up();
+  audit();
+  expect_flagged(RuleId::kStaleBehindRejects, {RuleId::kAuditRejected, RuleId::kDeadLettersGrowing});
 }
 
 TEST_F(SinkDetection, APipelineThatEndedByItself) {

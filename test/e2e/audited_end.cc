@@ -38,6 +38,13 @@ class SqlEnd : public AuditedEnd {
       run("INSERT INTO orders(id, doc, token, cluster_time) SELECT '" + id_of(id) +
           "', doc, token, cluster_time FROM orders WHERE id = '" + id_of(1) + "'");
   }
+  void put(const std::string& json) override {
+    std::string id;
+    const bson::Document document = testing::json(json);
+    bson::append_json_value(*document.view().find("_id"), bson::JsonMode::kCanonical, id);
+    run("UPDATE orders SET doc = '" + json + "' WHERE id = '" + id + "'");
+  }
+  void lose_one() override { run("DELETE FROM orders WHERE id = (SELECT min(id) FROM orders)"); }
   void drop() override { run("DROP TABLE orders"); }
 
  protected:
@@ -143,6 +150,13 @@ class MongodbEnd final : public AuditedEnd {
       must(client_.insert(database_, kCollection,
                           R"({"_id": )" + std::to_string(id) + R"(, "n": 1, "status": "open"})"));
   }
+  void put(const std::string& json) override {
+    const bson::Document document = testing::json(json);
+    std::string id;
+    bson::append_json_value(*document.view().find("_id"), bson::JsonMode::kCanonical, id);
+    must(client_.replace(database_, kCollection, "{\"_id\":" + id + "}", json));
+  }
+  void lose_one() override { must(client_.remove(database_, kCollection, "{}")); }
   void drop() override { must(client_.drop(database_, kCollection)); }
 
  private:

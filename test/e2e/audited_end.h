@@ -39,6 +39,10 @@ class AuditedEnd {
   virtual void retype(const std::vector<int>& ids) = 0;
   // Copies of document 1 under these ids.
   virtual void invent(const std::vector<int>& ids) = 0;
+  // This document, canonical JSON, in the row of its id.
+  virtual void put(const std::string& json) = 0;
+  // Any one of the rows is gone.
+  virtual void lose_one() = 0;
   // The table is gone.
   virtual void drop() = 0;
 

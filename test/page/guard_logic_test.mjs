@@ -45,6 +45,10 @@ describe("the guard", () => {
     const of = (values, elapsed = 0, heard = true) => judgement.auditVerdict(audit(values), elapsed, heard);
     assert.deepEqual(of({}), { mood: "good", words: "both ends hold the same" });
     assert.equal(of({ kind: "count" }).words, "both ends count the same");
+    assert.deepEqual(of({ rejected_documents: 1, unsettled: 2 }), { mood: "waiting", words: "nothing known to be wrong, but 1 rejected, 2 unsettled" });
+    assert.deepEqual(of({ unaudited_collections: 1 }), { mood: "waiting", words: "nothing known to be wrong, but 1 collection not compared" });
+    assert.deepEqual(of({ stale: 2, rejected_documents: 2 }), { mood: "bad", words: "2 stale behind a reject" });
+    assert.deepEqual(of({ unreadable: 1, doubled: 3 }), { mood: "bad", words: "1 unreadable, 3 on two shards" });
     assert.deepEqual(of({ missing: 2, different: 1 }), { mood: "bad", words: "2 missing, 1 different" });
     assert.equal(of({ error: "no answer", extra: 3 }).words, "3 extra");
     assert.deepEqual(of({ error: "no answer" }), { mood: "bad", words: "the last audit failed" });

@@ -83,6 +83,6 @@ export function alert(values = {}) {
 export function audit(values = {}) {
   return {
     pipeline: "orders", process: "", kind: "checksum", state: "waiting", error: "", progress: 0, every_s: 600, age_s: 122, duration_s: 8.4, finished_at_ms: Date.now() - 122_000,
-    source_documents: 1_204_331, destination_documents: 1_204_331, filtered_documents: 0, missing: 0, extra: 0, different: 0, unsettled: 0, buckets: 744, buckets_differing: 0, first_ids: [], ...values,
+    source_documents: 1_204_331, destination_documents: 1_204_331, filtered_documents: 0, missing: 0, extra: 0, different: 0, unreadable: 0, stale: 0, doubled: 0, rejected_documents: 0, unaudited_collections: 0, unexamined: 0, unsettled: 0, buckets: 744, buckets_differing: 0, first_ids: [], first_rejected: [], ...values,
   };
 }

@@ -119,9 +119,10 @@ std::string PostgresServer::uri(const std::string& database, const std::string& 
   return "postgresql://" + user + "@127.0.0.1:" + std::to_string(port_) + "/" + database;
 }
 
-std::string PostgresServer::create_database() {
+std::string PostgresServer::create_database(const std::string& encoding) {
   const std::string name = "test_" + std::to_string(++databases_);
-  query(uri("postgres"), "CREATE DATABASE " + name);
+  const std::string other = " TEMPLATE template0 LOCALE 'C' ENCODING '" + encoding + "'";
+  query(uri("postgres"), "CREATE DATABASE " + name + (encoding.empty() ? "" : other));
   return uri(name);
 }
 

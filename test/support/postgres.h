@@ -34,8 +34,8 @@ class PostgresServer {
   PostgresServer& operator=(const PostgresServer&) = delete;
 
   int port() const { return port_; }
-  // A new, empty database; its URI, for the superuser.
-  std::string create_database();
+  // A new, empty database; its URI, for the superuser. `encoding` empty: UTF8.
+  std::string create_database(const std::string& encoding = {});
   // The same with a schema of its own in a database that such tests share: made in a moment, where a database costs files
   // and disk.
   std::string create_schema();

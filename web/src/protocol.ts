@@ -109,10 +109,17 @@ export interface Audit {
   missing: number;
   extra: number;
   different: number;
+  unreadable: number;
+  stale: number;
+  doubled: number;
+  rejected_documents: number;
+  unaudited_collections: number;
+  unexamined: number;
   unsettled: number;
   buckets: number;
   buckets_differing: number;
   first_ids: string[];
+  first_rejected: string[];
 }
 
 export interface Guard {

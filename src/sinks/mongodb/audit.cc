@@ -11,20 +11,21 @@ namespace {
 constexpr const char* kWho = "audit of the mongodb sink";
 
 void append_field(const bson::Element& field, std::string_view name, std::string& out) {
-  if (out.size() > 1) out.push_back(',');
-  bson::append_json_string(name, out);
-  out.push_back(':');
-  bson::append_json_value(field, bson::JsonMode::kCanonical, out);
+  const auto value = field.value_bytes();
+  out.push_back(static_cast<char>(field.type()));
+  out.append(name).push_back('\0');
+  out.append(reinterpret_cast<const char*>(value.data()), value.size());
 }
 
-// `id` first, then everything but _id and `left_out`.
-void render(const bson::Element& id, bson::View document, std::string_view left_out, std::string& out) {
-  out = "{";
+// `id` first, as the server keeps it, then everything but _id and `left_out`.
+void rebuild(const bson::Element& id, bson::View document, std::string_view left_out, std::string& out) {
+  out.assign(4, '\0');
   append_field(id, "_id", out);
   for (const bson::Element field : document)
     if (field.key() != "_id" && (left_out.empty() || field.key() != left_out))
       append_field(field, field.key(), out);
-  out.push_back('}');
+  out.push_back('\0');
+  for (size_t i = 0; i < 4; ++i) out[i] = static_cast<char>(out.size() >> (8 * i));
 }
 
 class MongodbAuditEnd final : public AuditEnd {
@@ -39,9 +40,12 @@ class MongodbAuditEnd final : public AuditEnd {
   std::string describe() const override { return name_; }
   Status open(std::stop_token stop) override { return reader_.open(std::move(stop)); }
 
+  std::string target(const CollectionName& collection) override {
+    target_.expand(collection.view(), table_);
+    return table_.text();
+  }
+
   Status expected(const Event& event, AuditRow& row) override {
-    row.id.clear();
-    row.time_ms.reset();
     const auto key = event.key.find("_id");
     if (!key) return fail(React::kReject, "the document has no _id");
     if (!guard_.empty() && event.after.find(guard_))
@@ -52,8 +56,7 @@ class MongodbAuditEnd final : public AuditEnd {
                          (guard_.empty() ? 0 : guard_.size() + event.id.size() + kStringField) +
                          (event.after.find("_id") ? 0 : event.key.size());
     if (bytes > mongodb_sink::kDocumentBytesMax) return fail(mongodb_sink::too_large(bytes));
-    bson::append_json_value(*key, bson::JsonMode::kCanonical, row.id);
-    render(event.after.find("_id").value_or(*key), event.after, {}, row.doc);
+    fill(row, event.after.find("_id").value_or(*key), event.after, {});
     return {};
   }
 
@@ -61,36 +64,44 @@ class MongodbAuditEnd final : public AuditEnd {
                          const std::string& last_id, size_t limit, const Visit& visit,
                          std::stop_token stop) override {
     const auto each = [&](bson::View document) { return hand_out(document, buckets.field, visit); };
-    return reader_.scan(target(collection), last_id, limit, each, std::move(stop));
+    return reader_.scan(place_of(collection), last_id, limit, each, std::move(stop));
   }
 
-  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+  Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token stop) override {
     const auto each = [&](bson::View document) { return hand_out(document, {}, visit); };
-    TIDEMARK_TRY(reader_.lookup(target(collection), ids, each, std::move(stop)));
+    TIDEMARK_TRY(reader_.lookup(place_of(collection), ids, each, std::move(stop)));
     return {};
   }
 
   Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
                                                             const AuditBuckets& buckets,
                                                             std::stop_token stop) override {
-    return reader_.counts(target(collection), buckets, std::move(stop));
+    return reader_.counts(place_of(collection), buckets, std::move(stop));
   }
 
   void close() override { reader_.close({}); }
 
  private:
-  CollectionName target(const CollectionName& collection) {
+  CollectionName place_of(const CollectionName& collection) {
     target_.expand(collection.view(), table_);
     return {table_.schema, table_.name};
+  }
+
+  static void fill(AuditRow& row, const bson::Element& id, bson::View document, std::string_view left_out) {
+    row.id.clear();
+    row.key.clear();
+    row.flaw.clear();
+    row.time_ms.reset();
+    bson::append_json_value(id, bson::JsonMode::kCanonical, row.id);
+    append_key(id, row.key);
+    rebuild(id, document, left_out, row.doc);
   }
 
   Status hand_out(bson::View document, std::string_view field, const Visit& visit) {
     const auto id = document.find("_id");
     if (!id) return {};
-    row_.id.clear();
-    bson::append_json_value(*id, bson::JsonMode::kCanonical, row_.id);
-    render(*id, document, guard_, row_.doc);
+    fill(row_, *id, document, guard_);
     row_.time_ms = field.empty() ? std::nullopt : time_in(document, field);
     return visit(row_);
   }

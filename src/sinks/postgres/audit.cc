@@ -4,9 +4,10 @@
 #include <set>
 
 #include "bson/json.h"
+#include "core/audit_row.h"
 #include "core/row_plan.h"
 #include "sinks/postgres/audit_sql.h"
-#include "sinks/postgres/jsonb_text.h"
+#include "sinks/postgres/letters.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/tables.h"
 
@@ -18,7 +19,7 @@ using postgres::Rows;
 
 constexpr std::chrono::milliseconds kStatementTimeout = std::chrono::hours(1);
 constexpr size_t kPageMax = 10'000;
-constexpr size_t kFetchRows = 1'000;             // of a cursor
+constexpr size_t kFetchRows = 2'000;             // of a cursor
 constexpr size_t kIdsMax = 1'000;                // in one statement
 constexpr size_t kIdBytesMax = 4 * 1024 * 1024;  // of one statement
 constexpr size_t kKnownTablesMax = 10'000;
@@ -66,21 +67,21 @@ class PostgresAuditEnd final : public AuditEnd {
     return {};
   }
 
+  std::string target(const CollectionName& collection) override {
+    options_.table.expand(collection.view(), table_name_);
+    return "the table " + table_name_.text();
+  }
+
   Status expected(const Event& event, AuditRow& row) override {
-    row.id.clear();
-    row.doc.clear();
-    row.time_ms.reset();
-    if (!append_row_id(event, row.id)) return fail(React::kReject, "the document has no _id");
-    json_.clear();
-    bson::append_json(event.after, bson::JsonMode::kCanonical, json_);
-    if (postgres::contains_nul_escape(json_) || postgres::contains_nul_escape(row.id))
-      return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
+    const auto id = event.key.find("_id");
+    if (!id) return fail(React::kReject, "the document has no _id");
     if (!options_.table.fixed()) {
       options_.table.expand(event.ns, table_name_);
       if (!postgres::fits_name(table_name_))
         return fail(React::kReject, "the table name '" + table_name_.text() + "' is too long");
     }
-    normal_.append(json_, row.doc);
+    TIDEMARK_TRY(check_text(*id, event.after));
+    rows_.of_document(*id, event.after, row);
     return {};
   }
 
@@ -90,27 +91,34 @@ class PostgresAuditEnd final : public AuditEnd {
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
     if (!there) return AuditPage{last_id, true};
     limit = std::clamp<size_t>(limit, 1, kPageMax);
-    std::vector<std::string> params = postgres::time_paths(buckets.field);
-    params.push_back(last_id);
-    TIDEMARK_ASSIGN(Rows rows, ask(postgres::page_sql(table_, limit), params, stop));
+    const std::string params[] = {last_id};
+    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::page_sql(table_, limit), params, stop));
     AuditPage page{last_id, rows.rows.size() < limit};
-    TIDEMARK_TRY(hand_out(rows, visit));
+    TIDEMARK_TRY(hand_out(rows, buckets.field, visit));
     if (!rows.empty()) page.last_id = row_.id;
     return page;
   }
 
-  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+  Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token stop) override {
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
+    std::vector<std::string> texts;
     while (there && !ids.empty()) {
+      texts.clear();
       size_t count = 0, bytes = 0;
       while (count < ids.size() && count < kIdsMax &&
-             (count == 0 || bytes + ids[count].size() <= kIdBytesMax))
-        bytes += ids[count++].size();
-      const std::string params[] = {postgres::array_text(ids.first(count))};
-      TIDEMARK_ASSIGN(Rows rows, ask(postgres::lookup_sql(table_), params, stop));
-      TIDEMARK_TRY(hand_out(rows, visit));
+             (count == 0 || bytes + ids[count].text.size() <= kIdBytesMax)) {
+        const std::string& text = ids[count++].text;
+        bytes += text.size();
+        // What the database has no letters for can't be in it, and may not be asked for.
+        TIDEMARK_ASSIGN(const bool held, letters_.hold(text, *connection_, stop));
+        if (held) texts.push_back(text);
+      }
       ids = ids.subspan(count);
+      if (texts.empty()) continue;
+      const std::string params[] = {postgres::array_text(texts)};
+      TIDEMARK_ASSIGN(const Rows rows, ask(postgres::lookup_sql(table_), params, stop));
+      TIDEMARK_TRY(hand_out(rows, {}, visit));
     }
     return {};
   }
@@ -124,7 +132,8 @@ class PostgresAuditEnd final : public AuditEnd {
     const std::vector<std::string> params = postgres::time_paths(buckets.field);
     TIDEMARK_ASSIGN(const Rows rows, ask(postgres::counts_sql(table_, buckets.width_ms), params, stop));
     for (const auto& row : rows.rows)
-      counts[postgres::number_or_null(row[0])] += postgres::modulo_2_64(row[1]);
+      counts[postgres::number_or_null(row[0])] +=
+          static_cast<uint64_t>(postgres::number_or_null(row[1]).value_or(0));
     return counts;
   }
 
@@ -133,18 +142,11 @@ class PostgresAuditEnd final : public AuditEnd {
     AuditSums sums;
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
     if (!there) return sums;
-    const std::vector<std::string> params = postgres::time_paths(buckets.field);
-    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::sums_sql(table_, buckets.width_ms), params, stop));
-    for (const auto& row : rows.rows) {
-      const AuditSum sum{postgres::modulo_2_64(row[3]), postgres::modulo_2_64(row[4]),
-                         postgres::modulo_2_64(row[5])};
-      const bool of_bucket = row[0] == "1";
-      if (of_bucket)
-        sums.by_bucket[postgres::number_or_null(row[1])].add(sum);
-      else
-        sums.by_leaf[static_cast<size_t>(postgres::number_or_null(row[2]).value_or(0)) % kAuditLeaves].add(
-            sum);
-    }
+    const auto add = [&](const AuditRow& row) -> Status {
+      sums.add(row, buckets);
+      return {};
+    };
+    TIDEMARK_TRY(hand_out_all(postgres::rows_sql(table_), {}, buckets.field, add, std::move(stop)));
     return sums;
   }
 
@@ -155,12 +157,8 @@ class PostgresAuditEnd final : public AuditEnd {
     if (!there) return true;
     std::vector<std::string> numbers;
     for (const uint16_t leaf : leaves) numbers.push_back(std::to_string(leaf));
-    std::vector<std::string> params = postgres::time_paths(buckets.field);
-    params.push_back(postgres::array_text(numbers));
-    if (Status done = hand_out_all(postgres::leaves_sql(table_), params, visit, stop); !done) {
-      close();  // and with the session its transaction
-      return fail(std::move(done).error());
-    }
+    const std::string params[] = {postgres::array_text(numbers)};
+    TIDEMARK_TRY(hand_out_all(postgres::leaves_sql(table_), params, buckets.field, visit, std::move(stop)));
     return true;
   }
 
@@ -173,6 +171,7 @@ class PostgresAuditEnd final : public AuditEnd {
   Status connect(std::stop_token stop) {
     TIDEMARK_ASSIGN(connection_, Connection::open(options_.connection, *context_.clock, stop));
     name_ = connection_->describe();
+    TIDEMARK_TRY(letters_.of(*connection_, stop));
     if (auto done = connection_->query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", stop); !done)
       return fail(std::move(done).error());
     return {};
@@ -203,30 +202,52 @@ class PostgresAuditEnd final : public AuditEnd {
     return true;
   }
 
-  // Rows of (id, document[, milliseconds]).
-  Status hand_out(Rows& rows, const Visit& visit) {
-    for (auto& row : rows.rows) {
-      row_.id = std::move(row[0]);
-      row_.doc = std::move(row[1]);
-      row_.time_ms = row.size() > 2 ? postgres::number_or_null(row[2]) : std::nullopt;
+  // Rows of (id, document).
+  Status hand_out(const Rows& rows, std::string_view field, const Visit& visit) {
+    for (const auto& row : rows.rows) {
+      rows_.of_texts(row[0], row[1], field, row_);
       TIDEMARK_TRY(visit(row_));
     }
     return {};
   }
 
-  // By a cursor: the leaves that differ may be all of them, and the rows those of the whole table.
-  Status hand_out_all(const std::string& sql, std::span<const std::string> params, const Visit& visit,
-                      std::stop_token stop) {
+  // By a cursor: they may be those of the whole table.
+  Status hand_out_all(const std::string& sql, std::span<const std::string> params, std::string_view field,
+                      const Visit& visit, std::stop_token stop) {
+    Status done = fetch_all(sql, params, field, visit, std::move(stop));
+    if (!done) close();  // and with the session its transaction
+    return done;
+  }
+
+  Status fetch_all(const std::string& sql, std::span<const std::string> params, std::string_view field,
+                   const Visit& visit, std::stop_token stop) {
     TIDEMARK_TRY(ask("BEGIN", {}, stop));
-    TIDEMARK_TRY(ask("DECLARE leaves NO SCROLL CURSOR FOR " + sql, params, stop));
-    const std::string fetch = "FETCH " + std::to_string(kFetchRows) + " FROM leaves";
+    TIDEMARK_TRY(ask("DECLARE audited NO SCROLL CURSOR FOR " + sql, params, stop));
+    const std::string fetch = "FETCH " + std::to_string(kFetchRows) + " FROM audited";
     for (size_t count = kFetchRows; count == kFetchRows;) {
-      TIDEMARK_ASSIGN(Rows rows, ask(fetch, {}, stop));
+      TIDEMARK_ASSIGN(const Rows rows, ask(fetch, {}, stop));
       count = rows.rows.size();
-      TIDEMARK_TRY(hand_out(rows, visit));
+      TIDEMARK_TRY(hand_out(rows, field, visit));
     }
     TIDEMARK_TRY(ask("COMMIT", {}, stop));
     return {};
+  }
+
+  // kReject for what jsonb, or the database's encoding, can't hold. By the text that the sink would write: it is what the
+  // server is given.
+  Status check_text(const bson::Element& id, bson::View document) {
+    json_.clear();
+    bson::append_json_value(id, bson::JsonMode::kCanonical, json_);
+    bson::append_json(document, bson::JsonMode::kCanonical, json_);
+    if (postgres::contains_nul_escape(json_))
+      return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
+    if (letters_.all()) return {};
+    if (connection_ == nullptr || connection_->lost()) TIDEMARK_TRY(connect({}));
+    TIDEMARK_ASSIGN(const bool held, letters_.hold(json_, *connection_, {}));
+    if (held) return {};
+    return fail(React::kReject, "the document holds " + letters_.missing() +
+                                    ", which a database of the encoding " + letters_.encoding() +
+                                    " can't store");
   }
 
   const Options options_;
@@ -236,7 +257,8 @@ class PostgresAuditEnd final : public AuditEnd {
   std::set<std::string> known_;  // tables that have the right shape
   TableName table_name_;
   std::string table_;
-  postgres::JsonbText normal_;
+  AuditRowMaker rows_{AuditForm::kFieldsSorted};
+  postgres::Letters letters_;
   std::string json_;
   AuditRow row_;
 };

@@ -27,12 +27,7 @@ constexpr const char* kLeaf = "('x' || substr(md5(convert_to(id, 'UTF8')), 1, 3)
 // A row without an id is nothing of the sink's, and a scan begins behind it.
 constexpr const char* kHasId = " WHERE id <> ''";
 
-// What the documents of `table` are, once: OFFSET 0 keeps the planner from folding the queries into one, in which a text
-// or a digest would be made anew wherever it is used.
-std::string rows_of(const std::string& table, const std::string& where) {
-  return std::string("(SELECT id, coalesce(doc::text, '') AS body, ") + kTimes + " FROM " + table + where +
-         " OFFSET 0)";
-}
+const std::string kRows = "SELECT id, coalesce(doc::text, '') FROM ";
 
 // bucket_of(), at the beginning of time too: the first bucket there is cut off.
 std::string bucket(int64_t width_ms) {
@@ -47,36 +42,20 @@ std::string bucket(int64_t width_ms) {
 }  // namespace
 
 std::string page_sql(const std::string& table, size_t limit) {
-  const std::string where = " WHERE id > $4 ORDER BY id LIMIT " + std::to_string(limit);
-  return "SELECT id, body, " + std::string(kMilliseconds) + " FROM " + rows_of(table, where) +
-         " AS r ORDER BY id";
+  return kRows + table + " WHERE id > $1 ORDER BY id LIMIT " + std::to_string(limit);
 }
+
+std::string rows_sql(const std::string& table) { return kRows + table + kHasId; }
 
 std::string leaves_sql(const std::string& table) {
-  return "SELECT id, body, " + std::string(kMilliseconds) + " FROM " +
-         rows_of(table, std::string(kHasId) + " AND " + kLeaf + " = ANY($4::int[])") + " AS r";
+  return kRows + table + kHasId + " AND " + kLeaf + " = ANY($1::int[])";
 }
 
-std::string lookup_sql(const std::string& table) {
-  return "SELECT id, coalesce(doc::text, '') FROM " + table + " WHERE id = ANY($1::text[])";
-}
+std::string lookup_sql(const std::string& table) { return kRows + table + " WHERE id = ANY($1::text[])"; }
 
 std::string counts_sql(const std::string& table, int64_t width_ms) {
   return "SELECT " + bucket(width_ms) + " AS bucket, count(*) FROM (SELECT " + std::string(kMilliseconds) +
          " FROM (SELECT " + kTimes + " FROM " + table + kHasId + " OFFSET 0) AS r OFFSET 0) AS t GROUP BY 1";
-}
-
-std::string sums_sql(const std::string& table, int64_t width_ms) {
-  constexpr const char* kModulo = "18446744073709551616";
-  const auto half = [](int from) {
-    return "('x' || substr(digest, " + std::to_string(from) + ", 16))::bit(64)::bigint";
-  };
-  const auto sum = [&](const char* name) { return std::string("mod(sum(") + name + "), " + kModulo + ")"; };
-  return "SELECT GROUPING(leaf), bucket, leaf, count(*), " + sum("low") + ", " + sum("high") +
-         " FROM (SELECT " + bucket(width_ms) + " AS bucket, leaf, " + half(1) + " AS low, " + half(17) +
-         " AS high FROM (SELECT " + std::string(kMilliseconds) + ", " + kLeaf +
-         " AS leaf, md5(convert_to(id || chr(31) || body, 'UTF8')) AS digest FROM " + rows_of(table, kHasId) +
-         " AS r OFFSET 0) AS t OFFSET 0) AS s GROUP BY GROUPING SETS ((bucket), (leaf))";
 }
 
 std::string array_text(std::span<const std::string> items) {
@@ -115,13 +94,6 @@ std::optional<int64_t> number_or_null(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc()) return std::nullopt;
   return value;
-}
-
-uint64_t modulo_2_64(const std::string& text) {
-  const bool negative = text.starts_with('-');
-  uint64_t value = 0;
-  std::from_chars(text.data() + (negative ? 1 : 0), text.data() + text.size(), value);
-  return negative ? ~value + 1 : value;
 }
 
 }  // namespace tidemark::postgres

@@ -12,20 +12,16 @@
 
 namespace tidemark::postgres {
 
-// $1 to $3 are everywhere what time_paths() says of the bucket's field.
-
-// Rows of (id, the document's text, its milliseconds or NULL), after $4 and in the order of the table's own index, at most
-// `limit`.
+// Rows of (id, the document's text) after $1 and in the order of the table's own index, at most `limit`.
 std::string page_sql(const std::string& table, size_t limit);
-// The same rows of the leaves $4, in no order.
+// Those of the whole table, in no order.
+std::string rows_sql(const std::string& table);
+// Those of the leaves $1, in no order.
 std::string leaves_sql(const std::string& table);
-// (id, text) of the ids $1, its only parameter.
+// Those of the ids $1.
 std::string lookup_sql(const std::string& table);
-// (bucket or NULL, documents).
+// (bucket or NULL, documents); $1 to $3 are what time_paths() says of the bucket's field.
 std::string counts_sql(const std::string& table, int64_t width_ms);
-// (1 for a bucket and 0 for a leaf, bucket or NULL, leaf, documents, sum of the low halves, sum of the high halves). The
-// sums are of signed numbers, and therefore to be taken modulo 2^64.
-std::string sums_sql(const std::string& table, int64_t width_ms);
 
 // An array of texts as PostgreSQL reads it.
 std::string array_text(std::span<const std::string> items);
@@ -34,7 +30,5 @@ std::string array_text(std::span<const std::string> items);
 std::vector<std::string> time_paths(std::string_view dotted);
 
 std::optional<int64_t> number_or_null(const std::string& text);  // NULL is the empty string
-// The whole number modulo 2^64. REQUIRES a magnitude below that.
-uint64_t modulo_2_64(const std::string& text);
 
 }  // namespace tidemark::postgres

@@ -2,7 +2,7 @@
 
 #include <bitset>
 
-#include "bson/json.h"
+#include "core/audit_row.h"
 #include "core/row_plan.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/json_time.h"
@@ -58,12 +58,15 @@ class SqliteAuditEnd final : public AuditEnd {
     return {};
   }
 
+  std::string target(const CollectionName& collection) override {
+    options_.table.expand(collection.view(), name_);
+    return "the table " + name_.text();
+  }
+
   Status expected(const Event& event, AuditRow& row) override {
-    row.id.clear();
-    row.doc.clear();
-    row.time_ms.reset();
-    if (!append_row_id(event, row.id)) return fail(React::kReject, "the document has no _id");
-    bson::append_json(event.after, bson::JsonMode::kCanonical, row.doc);
+    const auto id = event.key.find("_id");
+    if (!id) return fail(React::kReject, "the document has no _id");
+    rows_.of_document(*id, event.after, row);
     return {};
   }
 
@@ -77,7 +80,6 @@ class SqliteAuditEnd final : public AuditEnd {
     TIDEMARK_ASSIGN(Statement rows, database_->prepare("SELECT id, doc FROM " + table_ +
                                                        " WHERE id > ?1 ORDER BY id LIMIT ?2"));
     rows.bind(1, last_id).bind(2, static_cast<int64_t>(limit));
-    const JsonTime time(buckets.field);
     AuditPage page{last_id, false};
     for (size_t n = 0;; ++n) {
       TIDEMARK_ASSIGN(const bool more, rows.step());
@@ -85,25 +87,25 @@ class SqliteAuditEnd final : public AuditEnd {
         page.done = n < limit;
         return page;
       }
-      row_.id = rows.text_view(0);
-      TIDEMARK_TRY(hand_out(rows, 1, time, visit));
+      rows_.of_texts(rows.text_view(0), rows.text_view(1), buckets.field, row_);
+      TIDEMARK_TRY(visit(row_));
       page.last_id = row_.id;
     }
   }
 
-  Status lookup(const CollectionName& collection, std::span<const std::string> ids, const Visit& visit,
+  Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token stop) override {
     TIDEMARK_TRY(check_open(stop));
     const Database::StopScope scope(*database_, std::move(stop));
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view()));
     if (!there) return {};
     TIDEMARK_ASSIGN(Statement find, database_->prepare("SELECT doc FROM " + table_ + " WHERE id = ?1"));
-    for (const std::string& id : ids) {
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const std::string& id = ids[i].text;
+      if (i > 0 && ids[i - 1].text == id) continue;  // the row is handed out once
       TIDEMARK_ASSIGN(const bool found, find.bind(1, id).step());
       if (!found) continue;
-      row_.id = id;
-      row_.doc = find.text_view(0);
-      row_.time_ms.reset();
+      rows_.of_texts(id, find.text_view(0), {}, row_);
       find.reset();
       TIDEMARK_TRY(visit(row_));
     }
@@ -126,12 +128,10 @@ class SqliteAuditEnd final : public AuditEnd {
   Result<std::optional<AuditSums>> sums(const CollectionName& collection, const AuditBuckets& buckets,
                                         std::stop_token stop) override {
     AuditSums sums;
-    const JsonTime time(buckets.field);
-    const auto add = [&](Statement& row) {
-      return hand_out(row, 2, time, [&](const AuditRow& each) -> Status {
-        sums.add(each, buckets);
-        return {};
-      });
+    const auto add = [&](Statement& row) -> Status {
+      rows_.of_texts(row.text_view(1), row.text_view(2), buckets.field, row_);
+      sums.add(row_, buckets);
+      return {};
     };
     TIDEMARK_TRY(for_each(collection, add, std::move(stop)));
     return sums;
@@ -142,9 +142,10 @@ class SqliteAuditEnd final : public AuditEnd {
                            std::stop_token stop) override {
     std::bitset<kAuditLeaves> wanted;
     for (const uint16_t leaf : leaves) wanted.set(leaf % kAuditLeaves);
-    const JsonTime time(buckets.field);
     const auto choose = [&](Statement& row) -> Status {
-      return wanted.test(leaf_of(row_.id)) ? hand_out(row, 2, time, visit) : Status();
+      if (!wanted.test(leaf_of(row.text_view(1)))) return {};
+      rows_.of_texts(row.text_view(1), row.text_view(2), buckets.field, row_);
+      return visit(row_);
     };
     TIDEMARK_TRY(for_each(collection, choose, std::move(stop)));
     return true;
@@ -157,13 +158,6 @@ class SqliteAuditEnd final : public AuditEnd {
     if (stop.stop_requested()) return fail(React::kCancelled, describe() + ": stopped");
     if (database_ == nullptr) return fail(React::kRetry, describe() + ": the database is not open");
     return {};
-  }
-
-  // Fills row_ from a row whose id stands in it already.
-  Status hand_out(Statement& row, int doc, const JsonTime& time, const Visit& visit) {
-    row_.doc = row.text_view(doc);
-    row_.time_ms = time.in(row_.doc);
-    return visit(row_);
   }
 
   // Whether the collection has its table, whose name is then table_, quoted; kConfig when it has another shape.
@@ -189,7 +183,7 @@ class SqliteAuditEnd final : public AuditEnd {
                 "is this the table that the pipeline writes in mode \"current\"?");
   }
 
-  // Every row, in the order of the file, as (rowid, id, doc), its id in row_. What has no id is nothing of the sink's, and
+  // Every row, in the order of the file, as (rowid, id, doc). What has no id is nothing of the sink's, and
   // is left out here as it is by scan().
   template <class VisitRow>
   Status for_each(const CollectionName& collection, VisitRow visit, std::stop_token stop) {
@@ -207,8 +201,7 @@ class SqliteAuditEnd final : public AuditEnd {
         TIDEMARK_ASSIGN(const bool more, rows.step());
         if (!more) break;
         last = rows.integer(0);
-        row_.id = rows.text_view(1);
-        if (!row_.id.empty()) TIDEMARK_TRY(visit(rows));
+        if (!rows.text_view(1).empty()) TIDEMARK_TRY(visit(rows));
       }
     }
     return {};
@@ -219,6 +212,7 @@ class SqliteAuditEnd final : public AuditEnd {
   std::unique_ptr<Database> database_;
   TableName name_;
   std::string table_;
+  AuditRowMaker rows_{AuditForm::kAsIs};
   AuditRow row_;  // reused for every row
 };
 

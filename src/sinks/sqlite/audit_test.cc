@@ -26,6 +26,10 @@ struct SqliteAudit {
         R"(UPDATE orders SET doc = replace(doc, '"n":{"$numberInt"', '"n":{"$numberLong"') WHERE id = ')" +
         id + "'");
   }
+  bool put_text(const std::string& id, const std::string& text) {
+    SqliteReader(path()).exec("UPDATE orders SET doc = '" + text + "' WHERE id = '" + id + "'");
+    return true;
+  }
   bool put_other_shape(const std::string& collection) {
     SqliteReader(path()).exec("CREATE TABLE " + collection + "(id INTEGER PRIMARY KEY, doc TEXT)");
     return true;

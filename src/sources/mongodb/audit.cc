@@ -141,7 +141,8 @@ class MongodbAuditSource final : public AuditSource {
                          const Visit& visit, std::stop_token stop) override {
     return reader_.scan(collection, last_id, limit, visit, std::move(stop));
   }
-  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const std::string> ids,
+  bool forgets(const CollectionName& collection) const override { return reader_.capped(collection); }
+  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const AuditId> ids,
                                  const Visit& visit, std::stop_token stop) override {
     return reader_.lookup(collection, ids, visit, std::move(stop));
   }

@@ -25,6 +25,7 @@ struct MongodbAudit : Deployment {
     EXPECT_TRUE(mongo().update(database(), "orders", R"({"_id":)" + id + "}",
                                R"({"$set":{"n":{"$numberLong":"1"}}})"));
   }
+  bool put_text(const std::string&, const std::string&) { return false; }
   bool put_other_shape(const std::string&) { return false; }
 };
 

@@ -38,6 +38,11 @@ class MongodbAudit : public StreamTest {
       return {};
     };
   }
+  static AuditId id_of(const std::string& text) {
+    AuditId id{text, {}};
+    append_key(*json("{\"_id\":" + text + "}").view().find("_id"), id.key);
+    return id;
+  }
   std::vector<std::string> scan(AuditSource& source, size_t limit) {
     std::vector<std::string> documents;
     std::string last;
@@ -136,8 +141,11 @@ TEST_F(MongodbAudit, ALookupTellsATimeThatCoversWhatItReadAndNothingWrittenLater
   fill();
   auto source = audit();
   auto events = open_source();
-  const std::vector<std::string> ids = {R"({"$numberInt":"0"})", R"({"$numberLong":"7"})", R"("a")",
-                                        R"("none")", "no id"};
+  const std::vector<AuditId> ids = {id_of(R"({"$numberInt":"0"})"),
+                                    id_of(R"({"$numberLong":"7"})"),
+                                    id_of(R"("a")"),
+                                    id_of(R"("none")"),
+                                    {"no id", ""}};
   for (int round = 1; round <= 5; ++round) {
     const std::string document = R"({"_id":"a","round":{"$numberInt":")" + std::to_string(round) + "\"}}";
     ok(mongo().replace(database(), collection_, R"({"_id":"a"})", document));
@@ -154,6 +162,18 @@ TEST_F(MongodbAudit, ALookupTellsATimeThatCoversWhatItReadAndNothingWrittenLater
   }
 }
 
+TEST_F(MongodbAudit, ACappedCollectionIsKnownForOne) {
+  ok(mongo().insert(database(), "log", R"({"_id":1})"));
+  ok(mongo().run(database(), R"({"convertToCapped":"log","size":4096})"));
+  insert(1);
+  auto source = audit(database(), "");
+  const auto found = source->collections({});
+  ASSERT_TRUE(found) << found.error().describe();
+  EXPECT_EQ(found->size(), 2u);
+  EXPECT_TRUE(source->forgets({database(), "log"}));
+  EXPECT_FALSE(source->forgets(name()));
+}
+
 TEST_F(MongodbAudit, ALookupOfNothingTellsTheTime) {
   auto source = audit();
   auto events = open_source();
@@ -167,10 +187,10 @@ TEST_F(MongodbAudit, ALookupOfNothingTellsTheTime) {
 
 TEST_F(MongodbAudit, ManyIdsAreLookedUpInPortions) {
   std::vector<bson::Document> documents;
-  std::vector<std::string> ids;
+  std::vector<AuditId> ids;
   for (int id = 1; id <= 2'500; ++id) {
     documents.push_back(json(R"({"_id":)" + std::to_string(id) + "}"));
-    ids.push_back(R"({"$numberInt":")" + std::to_string(id) + "\"}");
+    ids.push_back(id_of(R"({"$numberInt":")" + std::to_string(id) + "\"}"));
   }
   ok(mongo().insert_many(database(), collection_, documents));
   std::vector<std::string> found;
@@ -181,10 +201,10 @@ TEST_F(MongodbAudit, ManyIdsAreLookedUpInPortions) {
 
 TEST_F(MongodbAudit, TheTimeOfALookupCoversWhatWasWrittenWhileItRan) {
   std::vector<bson::Document> documents;
-  std::vector<std::string> ids;
+  std::vector<AuditId> ids;
   for (int id = 1; id <= 1'500; ++id) {
     documents.push_back(json(R"({"_id":)" + std::to_string(id) + "}"));
-    ids.push_back(R"({"$numberInt":")" + std::to_string(id) + "\"}");
+    ids.push_back(id_of(R"({"$numberInt":")" + std::to_string(id) + "\"}"));
   }
   ok(mongo().insert_many(database(), collection_, documents));
   auto events = open_source();

@@ -76,11 +76,17 @@ export function guardProof(guard: Guard | null, elapsed_s: number, heard: boolea
   return { ...proof, mood: "good", words: "no alert", detail: `looks ${every}` };
 }
 
-export const foundByAudit = (audit: Audit): number => audit.missing + audit.extra + audit.different;
+export const foundByAudit = (audit: Audit): number => audit.missing + audit.extra + audit.different + audit.unreadable + audit.stale + audit.doubled;
+
+// What an audit found no fault with, and can't vouch for either.
+export function openWords(audit: Audit): string {
+  const parts: [number, string][] = [[audit.rejected_documents, "rejected"], [audit.unsettled, "unsettled"], [audit.unexamined, "not looked at"], [audit.unaudited_collections, audit.unaudited_collections === 1 ? "collection not compared" : "collections not compared"]];
+  return parts.filter(([n]) => n > 0).map(([n, word]) => `${count(n)} ${word}`).join(", ");
+}
 
 // "2 missing, 1 extra, 3 different".
 export function differenceWords(audit: Audit): string {
-  const parts: [number, string][] = [[audit.missing, "missing"], [audit.extra, "extra"], [audit.different, "different"]];
+  const parts: [number, string][] = [[audit.missing, "missing"], [audit.extra, "extra"], [audit.different, "different"], [audit.unreadable, "unreadable"], [audit.stale, "stale behind a reject"], [audit.doubled, "on two shards"]];
   return parts.filter(([n]) => n > 0).map(([n, word]) => `${count(n)} ${word}`).join(", ");
 }
 
@@ -97,8 +103,10 @@ export function auditVerdict(audit: Audit, elapsed_s: number, heard: boolean): {
   if (audit.error !== "") return { mood: "bad", words: "the last audit failed" };
   const ended_s = auditAge_s(audit, elapsed_s);
   if (ended_s === null) return { mood: "waiting", words: audit.state === "running" ? "the first audit runs" : "not audited yet" };
-  if (!heard) return { mood: "unknown", words: `both ends agreed ${age(ended_s)}` };
-  if (audit.every_s > 0 && ended_s > kOverdue * (audit.every_s + audit.duration_s)) return { mood: "waiting", words: `both ends agreed ${age(ended_s)}, the next audit is overdue` };
+  const agreed = openWords(audit) === "" ? "both ends agreed" : `nothing known to be wrong, but ${openWords(audit)}`;
+  if (!heard) return { mood: "unknown", words: `${agreed} ${age(ended_s)}` };
+  if (audit.every_s > 0 && ended_s > kOverdue * (audit.every_s + audit.duration_s)) return { mood: "waiting", words: `${agreed} ${age(ended_s)}, the next audit is overdue` };
+  if (openWords(audit) !== "") return { mood: "waiting", words: agreed };
   return { mood: "good", words: audit.kind === "count" ? "both ends count the same" : "both ends hold the same" };
 }
 

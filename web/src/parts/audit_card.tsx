@@ -23,6 +23,10 @@ function figures(audit: Audit): Figure[] {
     { name: "Missing", value: count(audit.missing), ...wrong(audit.missing) },
     { name: "Extra", value: count(audit.extra), ...wrong(audit.extra) },
     { name: "Different", value: count(audit.different), ...wrong(audit.different) },
+    ...(audit.unreadable > 0 ? [{ name: "Unreadable", value: count(audit.unreadable), ...wrong(audit.unreadable) }] : []),
+    ...(audit.stale > 0 ? [{ name: "Stale behind a reject", value: count(audit.stale), ...wrong(audit.stale) }] : []),
+    ...(audit.doubled > 0 ? [{ name: "On two shards", value: count(audit.doubled), ...wrong(audit.doubled) }] : []),
+    ...(audit.rejected_documents > 0 ? [{ name: "Rejected", value: count(audit.rejected_documents), note: "not at the destination" }] : []),
   ];
 }
 
@@ -38,13 +42,14 @@ function Progress({ audit }: { audit: Audit }): JSX.Element | null {
 }
 
 function Found({ audit }: { audit: Audit }): JSX.Element | null {
-  if (audit.first_ids.length === 0) return null;
-  const more = foundByAudit(audit) - audit.first_ids.length;
+  const found = [...audit.first_ids, ...audit.first_rejected];
+  if (found.length === 0) return null;
+  const more = foundByAudit(audit) + audit.rejected_documents - found.length;
   return (
     <details class="found">
-      <summary>Which {audit.first_ids.length === 1 ? "document" : "documents"}</summary>
+      <summary>Which {found.length === 1 ? "document" : "documents"}</summary>
       <ul aria-label={`Documents found by the audit of ${audit.pipeline}`}>
-        {audit.first_ids.map((text) => {
+        {found.map((text) => {
           const { what, where, id } = splitFinding(text);
           return <li key={text}><span>{what}</span> <span>{where}</span> <code>{id}</code></li>;
         })}

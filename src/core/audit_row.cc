@@ -1,0 +1,131 @@
+#include "core/audit_row.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "bson/json.h"
+#include "bson/json_reader.h"
+
+namespace tidemark {
+namespace {
+
+void append_size(size_t size, std::string& out) {
+  for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>(size >> (8 * i)));
+}
+
+void set_size(size_t at, std::string& out) {
+  const size_t size = out.size() - at;
+  for (size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(size >> (8 * i));
+}
+
+std::string_view text_of(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// The scope inside the value of a code with scope: int32 of all, int32 of the code, the code, the scope.
+size_t scope_at(std::string_view value) {
+  constexpr size_t kHead = 8;
+  TIDEMARK_CHECK(value.size() >= kHead, "a view holds no code with scope that is cut short");
+  size_t code = 0;
+  for (size_t i = 0; i < 4; ++i) code |= size_t{static_cast<uint8_t>(value[4 + i])} << (8 * i);
+  TIDEMARK_CHECK(code < value.size() - kHead, "a view holds no code with scope that is cut short");
+  return kHead + code;
+}
+
+}  // namespace
+
+void AuditRowMaker::of_document(const bson::Element& id, bson::View document, AuditRow& row) {
+  row.id.clear();
+  row.key.clear();
+  row.doc.clear();
+  row.flaw.clear();
+  row.time_ms.reset();
+  bson::append_json_value(id, bson::JsonMode::kCanonical, row.id);
+  append_key(id, row.key);
+  normalize(document, row.doc);
+}
+
+void AuditRowMaker::of_texts(std::string_view id, std::string_view document, std::string_view time_field,
+                             AuditRow& row) {
+  row.id = id;
+  row.key.clear();
+  row.doc.clear();
+  row.flaw.clear();
+  row.time_ms.reset();
+  const auto flawed = [&](std::string why) {
+    row.flaw = std::move(why);
+    row.doc = document;
+  };
+
+  // Both ways: a text that only means the id, `1` for {"$numberInt":"1"}, is no id that an event could name.
+  const auto key = bson::read_json_value(id, "_id");
+  if (!key) return flawed("its id can't be read back: " + key.error().what);
+  const auto value = key->view().find("_id");
+  text_.clear();
+  if (value) bson::append_json_value(*value, bson::JsonMode::kCanonical, text_);
+  if (!value || text_ != id) return flawed("its id is not what a sink writes");
+  append_key(*value, row.key);
+
+  const auto read = bson::read_json(document);
+  if (!read) return flawed("its document can't be read back: " + read.error().what);
+  if (const auto inner = read->view().find("_id")) {
+    text_.clear();
+    append_key(*inner, text_);
+    if (text_ != row.key) return flawed("the _id of its document is another");
+  }
+  normalize(*read, row.doc);
+  if (!time_field.empty()) row.time_ms = time_in(*read, time_field);
+}
+
+void AuditRowMaker::normalize(bson::View document, std::string& out) {
+  if (form_ == AuditForm::kAsIs) {
+    out.append(text_of(document.bytes()));
+    return;
+  }
+  fields_.clear();
+  append_sorted(document, false, out);
+}
+
+void AuditRowMaker::append_sorted(bson::View document, bool array, std::string& out) {
+  const size_t at = out.size();
+  const size_t base = fields_.size();
+  for (const bson::Element field : document) {
+    const bool nested = field.is_document() || field.is_array();
+    fields_.push_back(
+        {field.key(), field.type(), text_of(field.value_bytes()), nested ? field.document() : bson::View()});
+  }
+  // Doubled keys keep their order, which is that of their bytes.
+  if (!array)
+    std::sort(fields_.begin() + static_cast<ptrdiff_t>(base), fields_.end(),
+              [](const Field& a, const Field& b) {
+                const int order = a.key.compare(b.key);
+                return order != 0 ? order < 0 : a.key.data() < b.key.data();
+              });
+  append_size(0, out);
+  for (size_t i = base, end = fields_.size(); i < end; ++i) {
+    const Field field = fields_[i];  // a copy: what is inside of it comes behind it in the same vector
+    out.push_back(static_cast<char>(field.type));
+    out.append(field.key).push_back('\0');
+    append_value(field, out);
+  }
+  out.push_back('\0');
+  set_size(at, out);
+  fields_.resize(base);
+}
+
+void AuditRowMaker::append_value(const Field& field, std::string& out) {
+  if (field.document) return append_sorted(field.document, field.type == BSON_TYPE_ARRAY, out);
+  if (field.type != BSON_TYPE_CODEWSCOPE) {
+    out.append(field.value);
+    return;
+  }
+  const size_t scope = scope_at(field.value);
+  const size_t at = out.size();
+  out.append(field.value.substr(0, scope));
+  append_sorted(bson::View(reinterpret_cast<const uint8_t*>(field.value.data()) + scope,
+                           static_cast<uint32_t>(field.value.size() - scope)),
+                false, out);
+  set_size(at, out);
+}
+
+}  // namespace tidemark
