@@ -17,7 +17,11 @@ struct ComponentContext {
   Clock* clock = nullptr;
   FileSystem* files = nullptr;
   Plugboard* plugboard =
-      nullptr;   // where inlets and feeds are offered; null where no server will ask for them
+      nullptr;  // where inlets and feeds are offered; null where no server will ask for them
+  // What the pipeline's sink makes of the events, for its source: one row per document, so that it needs every document
+  // that a rename brings, and a place per collection, so that temporary collections must not reach it.
+  bool keeps_documents = false;
+  bool keeps_collections_apart = false;
   int lane = 0;  // which of the sink's lanes this instance serves, from 0
   int lane_count = 1;
 };

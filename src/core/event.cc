@@ -22,6 +22,7 @@ constexpr OpName kOpNames[] = {
     {"rename", Op::kRename},
     {"dropDatabase", Op::kDropDatabase},
     {"invalidate", Op::kInvalidate},
+    {"rereadEnd", Op::kRereadEnd},
 };
 
 // "No document" for every other type.

@@ -30,6 +30,9 @@ enum class Op : uint8_t {
   kRename,
   kDropDatabase,
   kInvalidate,
+  // Made up by the source, never sent by a server: a collection that a rename brought was read again, and these events
+  // were what it holds. Rows of it that are older are none of its documents. Passes every transform.
+  kRereadEnd,
   kOther,
 };
 
@@ -49,7 +52,9 @@ struct Event {
   Op op = Op::kOther;
   std::string_view op_name;
   Namespace ns;
-  Namespace to;       // of a rename: the new name
+  Namespace to;  // of a rename: the new name
+  // Of a rename: `to` is no collection of this pipeline's, so that for it the rename is the collection's end.
+  bool leaves = false;
   bson::View key;     // documentKey: `_id`, on sharded collections the shard key too; none for DDL events
   bson::View before;  // fullDocumentBeforeChange; none when not asked for or not kept
   bson::View after;   // fullDocument; none when absent or null (an update whose document is gone)

@@ -195,6 +195,7 @@ class PipelineCore {
     uint32_t begin;
     uint32_t end;
     Position end_position;  // transactional only: the batch's, when this segment is its last; else empty
+    Position within;        // transactional only: SourceBatch::resume_within
   };
   struct LaneItem {
     Watermark::Seq seq;
@@ -202,6 +203,7 @@ class PipelineCore {
     std::vector<uint32_t> events;  // indexes into the batch
     size_t next = 0;               // events[next...] are still to be written
     Position end_position;         // transactional only: what to commit once the last of them is
+    Position within;  // transactional only: what to commit before; empty: behind the event itself
   };
   struct Lane {
     bool open = false;
@@ -260,7 +262,8 @@ class PipelineCore {
   }
 
   void admit(SourceBatch batch);
-  void cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch);
+  void cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch,
+                         const Position& within);
   void distribute(const Segment& segment);
   void fill_job(Lane& lane, WriteJob& job);
   void start_write(int index, Lane& lane, WriteJob job);

@@ -22,7 +22,7 @@ void PipelineCore::admit(SourceBatch batch) {
   read_position_ = batch.resume_after;
   const auto seq =
       watermark_.admit(std::move(batch.resume_after), owed, owed > 0 ? batch.events->size_bytes() : 0);
-  if (owed > 0) return cut_into_segments(seq, batch.events);
+  if (owed > 0) return cut_into_segments(seq, batch.events, batch.resume_within);
   if (auto durable = watermark_.advance()) {
     status_.delivered_time = token_time(durable->get().token());
     to_save_ = std::move(durable);
@@ -30,7 +30,8 @@ void PipelineCore::admit(SourceBatch batch) {
 }
 
 // REQUIRES that the batch was admitted just now: its end is read_position_.
-void PipelineCore::cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch) {
+void PipelineCore::cut_into_segments(Watermark::Seq seq, const std::shared_ptr<EventBatch>& batch,
+                                     const Position& within) {
   const std::vector<Event>& events = batch->events();
   const auto kind_of = [this](const Event& event) {
     if (!event.reject_reason.empty()) return SegmentKind::kReject;
@@ -43,7 +44,8 @@ void PipelineCore::cut_into_segments(Watermark::Seq seq, const std::shared_ptr<E
     uint32_t end = begin + 1;
     while (kind == SegmentKind::kRun && end < count && kind_of(events[end]) == SegmentKind::kRun) ++end;
     const bool commits_end = limits_.transactional && end == count;
-    segments_.push_back({kind, seq, batch, begin, end, commits_end ? read_position_ : Position()});
+    segments_.push_back({kind, seq, batch, begin, end, commits_end ? read_position_ : Position(),
+                         limits_.transactional ? within : Position()});
     begin = end;
   }
 }
@@ -52,7 +54,7 @@ void PipelineCore::distribute(const Segment& segment) {
   const std::vector<Event>& events = segment.batch->events();
   const size_t lane_count = segment.kind == SegmentKind::kBarrier ? 1 : lanes_.size();
   for (size_t i = 0; i < lane_count; ++i) {
-    LaneItem item{segment.seq, segment.batch, {}, 0, segment.end_position};
+    LaneItem item{segment.seq, segment.batch, {}, 0, segment.end_position, segment.within};
     if (lane_count == 1) item.events.reserve(segment.end - segment.begin);
     for (uint32_t e = segment.begin; e < segment.end; ++e)
       if (lane_count == 1 || events[e].key_hash % lane_count == i) item.events.push_back(e);
@@ -86,7 +88,9 @@ void PipelineCore::fill_job(Lane& lane, WriteJob& job) {
     const bool whole = item.next == item.events.size();
     if (limits_.transactional) {
       job.ends_batch = whole && !item.end_position.empty();
-      job.resume_after = job.ends_batch ? std::move(item.end_position) : position_after(job.events.back());
+      job.resume_after = job.ends_batch        ? std::move(item.end_position)
+                         : item.within.empty() ? position_after(job.events.back())
+                                               : item.within;
     }
     if (!whole) return;
     lane.queue.pop_front();

@@ -11,6 +11,11 @@ namespace {
 constexpr size_t kSlotsMin = 256;
 
 std::string describe(const Event& event) {
+  if (event.op == Op::kRereadEnd) {
+    std::string text = "rename onto ";
+    append_ns(event.ns, text);
+    return text;
+  }
   std::string text(event.op_name.empty() ? std::string_view("event") : event.op_name);
   text += " of ";
   append_ns(event.ns, text);
@@ -87,6 +92,7 @@ void TablePattern::expand(const Namespace& ns, TableName& out) const {
 
 void RowPlan::clear() {
   table_count_ = 0;
+  first_puts_.clear();
   last_ns_ = {};
   ids_.clear();
   id_ends_.clear();
@@ -126,6 +132,8 @@ Status RowPlan::add(const Event& event) {
     case Op::kDrop:
     case Op::kDropDatabase:
       return add_clear(event);
+    case Op::kRereadEnd:
+      return add_reread_end(event);
     case Op::kInvalidate:
     case Op::kOther:
       return {};
@@ -140,6 +148,7 @@ Status RowPlan::put(const Event& event, bool remove) {
     return fail(React::kReject, "the " + describe(event) + " has no _id in its documentKey",
                 "a filter, a projection or a proxy takes it away; rows are keyed by it");
   }
+  if (!remove) note_put(table, event);
   if ((changes_.size() - step_begin_ + 1) * 2 > slots_.size()) grow_slots();
   Slot& slot = slot_of(table, std::string_view(ids_).substr(start));
   if (slot.generation == generation_) {
@@ -175,21 +184,25 @@ Status RowPlan::add_rename(const Event& event) {
     return fail(React::kReject, "the " + describe(event) + " doesn't say where to (field `to`)",
                 "a filter or a projection takes it away");
   const uint32_t from = table_of(event.ns);
-  const uint32_t target = table_of(event.to);
-  if (from != target) {
-    cut({RowBarrier::Kind::kMove, &event, from, target});
+  if (event.leaves) {
+    cut({RowBarrier::Kind::kClear, &event, from, 0});
     return {};
   }
-  scratch_.clear();
-  append_ns(event.to, scratch_);
-  if (!collection_.empty() && scratch_ == collection_) {
-    return fail(
-        React::kReject,
-        "the " + describe(event) + " replaces " + collection_ + " by documents that were never seen here",
-        "copy the collection anew and set the position to the time of the copy");
-  }
-  cut({RowBarrier::Kind::kClear, &event, from, 0});
+  const uint32_t target = table_of(event.to);
+  // In the one table of one collection everything stays until what the rename brought has been read.
+  if (from != target) cut({RowBarrier::Kind::kMove, &event, from, target});
   return {};
+}
+
+Status RowPlan::add_reread_end(const Event& event) {
+  if (on_drop_ == OnDrop::kIgnore) return {};
+  if (on_drop_ == OnDrop::kStop) return stop_error(event);
+  cut({RowBarrier::Kind::kClear, &event, table_of(event.ns), 0});
+  return {};
+}
+
+void RowPlan::note_put(uint32_t table, const Event& event) {
+  if (first_puts_[table] == nullptr) first_puts_[table] = &event;
 }
 
 uint32_t RowPlan::table_of(const Namespace& ns) {
@@ -201,7 +214,10 @@ uint32_t RowPlan::table_of(const Namespace& ns) {
   const auto found = std::find(tables_.begin(), end, candidate);
   last_table_ = static_cast<uint32_t>(found - tables_.begin());
   last_ns_ = ns;
-  if (found == end) ++table_count_;
+  if (found == end) {
+    ++table_count_;
+    first_puts_.push_back(nullptr);
+  }
   return last_table_;
 }
 
@@ -250,10 +266,6 @@ void RowPlan::finish() {
     }
     steps_.push_back({changes, cut.barrier});
     begin = cut.changes_end;
-  }
-  if (pattern_.fixed() && !changes_.empty()) {
-    collection_.clear();
-    append_ns(changes_.back().event->ns, collection_);
   }
 }
 

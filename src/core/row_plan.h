@@ -103,13 +103,14 @@ struct RowStep {
 // - An update without the field fullDocument can't be applied, since only the changed fields are known:
 // kReject.
 // - delete: the row is removed.
-// - drop and dropDatabase clear a table, rename moves rows, as `on_drop` says (kStop: kConfig). A
-// dropDatabase comes
-//   after a drop of each of its collections, so where a table holds one collection it has nothing left to do.
+// - drop and dropDatabase clear a table, as `on_drop` says (kStop: kConfig). A dropDatabase comes after a drop of each of its
+//   collections, so where a table holds one collection it has nothing left to do.
+// - rename moves the rows to the table of its target; where it leaves what the pipeline watches, they go. The documents that
+//   it brought follow as inserts made up by the source, and a rereadEnd, which removes every row older than them. So nothing
+//   depends on which documents of the collection were seen here before, or on the rename itself where a transform drops it.
 // - invalidate and what has no document and isn't one of these: nothing.
 //
-// With a fixed table name there is one table for what must be one collection: a rename of that collection
-// clears the table, and a rename *onto* it is kReject, because it brings documents that were never seen here.
+// A barrier makes no table: where there is none, there is nothing to clear or to move.
 class RowPlan {
  public:
   RowPlan(TablePattern pattern, OnDrop on_drop) : pattern_(std::move(pattern)), on_drop_(on_drop) {}
@@ -120,6 +121,8 @@ class RowPlan {
 
   std::span<const RowStep> steps() const { return steps_; }
   std::span<const TableName> tables() const { return {tables_.data(), table_count_}; }
+  // The event by which rows are first put into the table; null for a table that is only cleared.
+  const Event* first_put(uint32_t table) const { return first_puts_[table]; }
 
  private:
   struct Slot {
@@ -136,6 +139,7 @@ class RowPlan {
   Status put(const Event& event, bool remove);
   Status add_rename(const Event& event);
   Status add_clear(const Event& event);
+  Status add_reread_end(const Event& event);
   Status stop_error(const Event& event) const;
   uint32_t table_of(const Namespace& ns);
   Slot& slot_of(uint32_t table, std::string_view id);
@@ -143,14 +147,14 @@ class RowPlan {
   void grow_slots();
   void cut(RowBarrier barrier);
   void finish();
+  void note_put(uint32_t table, const Event& event);
 
   TablePattern pattern_;
   OnDrop on_drop_;
-  std::string collection_;  // with a fixed table: the collection whose documents were seen, "db.collection"
-  std::string scratch_;
 
   std::vector<TableName> tables_;  // [0, table_count_) are this batch's; the rest keep their memory
   size_t table_count_ = 0;
+  std::vector<const Event*> first_puts_;  // one per table
   Namespace last_ns_;
   uint32_t last_table_ = 0;
 

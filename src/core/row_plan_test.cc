@@ -32,9 +32,11 @@ class Stream {
   Stream& ddl(const std::string& op, const std::string& coll = "orders") {
     return add(R"("operationType":")" + op + R"(","ns":{"db":"shop","coll":")" + coll + R"("})");
   }
-  Stream& rename(const std::string& from, const std::string& to) {
-    return add(R"("operationType":"rename","ns":{"db":"shop","coll":")" + from +
-               R"("},"to":{"db":"shop","coll":")" + to + R"("})");
+  Stream& rename(const std::string& from, const std::string& to, bool leaves = false) {
+    add(R"("operationType":"rename","ns":{"db":"shop","coll":")" + from + R"("},"to":{"db":"shop","coll":")" +
+        to + R"("})");
+    events_.back().leaves = leaves;
+    return *this;
   }
   static std::string where(int key, const std::string& coll = "orders") {
     return R"("ns":{"db":"shop","coll":")" + coll + R"("},"documentKey":{"_id":)" + std::to_string(key) + "}";
@@ -112,17 +114,24 @@ TEST(RowPlan, RenameMovesRowsBetweenTables) {
             "a +" + kOne + "@1; move a to b; b +" + kTwo + "@3; ");
 }
 
-TEST(RowPlan, RenameOfTheOneCollectionClearsAFixedTable) {
-  EXPECT_EQ(planned(Stream().insert(1, 1).rename("orders", "old")), "orders +" + kOne + "@1; clear orders; ");
+TEST(RowPlan, RenameOutOfWhatIsWatchedClearsTheTable) {
+  EXPECT_EQ(planned(Stream().insert(1, 1).rename("orders", "old", true)),
+            "orders +" + kOne + "@1; clear orders; ");
+  EXPECT_EQ(planned(Stream().insert(1, 1, "a").rename("a", "x", true), "{collection}"),
+            "a +" + kOne + "@1; clear a; ");
 }
 
-TEST(RowPlan, RenameOntoTheCollectionOfAFixedTableIsRefused) {
-  RowPlan plan(pattern("orders"), OnDrop::kApply);
-  Stream first, second;
-  ASSERT_TRUE(plan.plan(first.insert(1, 1).events()));
-  const auto result = plan.plan(second.rename("tmp", "orders").events());
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().error.react, React::kReject);
+TEST(RowPlan, RenameOntoTheCollectionOfAFixedTableKeepsItsRowsUntilTheRereadEnds) {
+  EXPECT_EQ(planned(Stream().rename("new", "orders").insert(1, 1).ddl("rereadEnd")),
+            "orders +" + kOne + "@2; clear orders; ");
+}
+
+TEST(RowPlan, RereadFollowsOnDrop) {
+  EXPECT_EQ(planned(Stream().insert(1, 1).ddl("rereadEnd"), "orders", OnDrop::kIgnore),
+            "orders +" + kOne + "@1; ");
+  // Also where a transform has dropped the rename.
+  const std::string error = planned(Stream().insert(1, 1).ddl("rereadEnd"), "orders", OnDrop::kStop);
+  EXPECT_NE(error.find("rename onto shop.orders"), std::string::npos) << error;
 }
 
 TEST(RowPlan, NullLookupRemovesTheRow) {

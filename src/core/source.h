@@ -24,6 +24,9 @@ struct SourceBatch {
   // The server ended the cursor after this batch (an invalidate): open again from `resume_after`, nothing is
   // wrong.
   bool closed = false;
+  // Where to resume while only some of the batch's events are durable; empty: behind the last of those that are. Not empty
+  // for events that the source made up, or would have to make up again: their ids are no place in the stream.
+  Position resume_within = {};
 };
 
 // What makes a stored token good for this source and no other.

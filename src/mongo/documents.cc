@@ -233,7 +233,7 @@ Status DocumentReader::open_scan(const CollectionName& collection, const std::st
     find.append("min", from->view());
   }
   find.append("batchSize", std::min(static_cast<int64_t>(std::max<size_t>(limit, 1)), kBatchMax));
-  append_majority(find);
+  append_majority(find, scan_after_);
   TIDEMARK_ASSIGN(bson::Document reply, client_->read(collection.database, find.view(), std::move(stop)));
   scan_ = Scan{collection, last_id, !last_id.empty(), 0, {}, {}, {}};
   return take(std::move(reply));

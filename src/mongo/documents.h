@@ -47,6 +47,9 @@ class DocumentReader {
   Result<AuditPage> scan(const CollectionName& collection, const std::string& last_id, size_t limit,
                          const Visit& visit, std::stop_token stop);
 
+  // Later scans see everything up to `time`, whoever is the primary then.
+  void scan_after(bson::Timestamp time) { scan_after_ = time; }
+
   // As AuditSource::lookup. Each document is read as it was at a time from T0 to the one returned, where T0 is everything
   // that a majority had when the call began. Only documents whose _id has the bytes of one of `ids`: the server's equality
   // also finds 1.0 for 1.
@@ -91,6 +94,7 @@ class DocumentReader {
   const std::unique_ptr<Client> client_;
   std::optional<Scan> scan_;
   std::set<CollectionName> capped_;
+  std::optional<bson::Timestamp> scan_after_;
   std::set<CollectionName> too_large_;  // for the server to count within its time
   std::string id_;
 };

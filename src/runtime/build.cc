@@ -110,6 +110,10 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
   parts.name = pipeline.name;
   parts.limits = limits_of(pipeline);
   const SinkFactories& sink = factory_of(components.sinks, pipeline.sink.type);
+  const config::Settings& to = pipeline.sink.settings;
+  context.keeps_documents = sink.needs_full_documents && sink.needs_full_documents(to);
+  context.keeps_collections_apart =
+      context.keeps_documents || (sink.is_per_collection && sink.is_per_collection(to));
   TIDEMARK_ASSIGN(parts.source,
                   factory_of(components.sources, pipeline.source.type)(pipeline.source.settings, context));
   const bool acknowledges = parts.source->own_positions() != nullptr;

@@ -277,8 +277,10 @@ void PipelineRunner::apply_transforms(EventBatch& batch) {
   size_t kept = 0;
   for (Event& event : events) {
     bool keep = true;
+    // No event of the user's: the source says by it what it has done.
+    const bool own = event.op == Op::kRereadEnd;
     for (const auto& transform : parts_.transforms) {
-      if (!event.reject_reason.empty()) break;
+      if (own || !event.reject_reason.empty()) break;
       auto verdict = transform->apply(event, batch);
       if (!verdict) {
         event.reject_reason = batch.store(verdict.error().describe());

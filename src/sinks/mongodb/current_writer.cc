@@ -67,6 +67,9 @@ class CurrentWriter final : public Writer {
 
  protected:
   std::span<const TableName> targets() const override { return plan_.tables(); }
+  bool gets_documents(size_t target) const override {
+    return plan_.first_put(static_cast<uint32_t>(target)) != nullptr;
+  }
 
  private:
   Status check(const Event& event) const {

@@ -8,7 +8,9 @@ Status Writer::open(mongo::Client&, std::stop_token) {
 }
 
 Status Writer::ensure(mongo::Client& client, std::stop_token stop) {
-  for (const TableName& target : targets()) {
+  for (size_t i = 0; i < targets().size(); ++i) {
+    if (!gets_documents(i)) continue;
+    const TableName& target = targets()[i];
     std::string name = target.text();
     if (ensured_.contains(name)) continue;
     TIDEMARK_TRY(ensure_one(client, target, stop));

@@ -40,6 +40,8 @@ class Writer {
 
  protected:
   virtual std::span<const TableName> targets() const = 0;
+  // False for a collection that the planned events only take documents from: it must not be made.
+  virtual bool gets_documents(size_t) const { return true; }
   virtual Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop);
 
   // Collections are looked at again.

@@ -74,6 +74,8 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
     lay_out_log();
   }
   if (known_.size() > kKnownTablesMax) known_.clear();
+  if (Status seen = drop_barriers_of_nothing(connection, stop); !seen)
+    return write_failed(std::move(seen).error());
   for (const Work& work : works_) {
     for (const uint32_t table : {work.table, work.target}) {
       const TableName& name = tables_[table];
@@ -84,6 +86,28 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
       known_.insert(name.text());
     }
   }
+  return {};
+}
+
+Status RowWriter::drop_barriers_of_nothing(Connection& connection, std::stop_token stop) {
+  // Made by this batch before the barrier comes, or by an earlier one.
+  std::set<std::string> there;
+  std::vector<Work> kept;
+  for (const Work& work : works_) {
+    const std::string name = tables_[work.table].text();
+    if (work.event == nullptr) {
+      there.insert(name);
+    } else if (!there.contains(name) && !known_.contains(name)) {
+      // PostgreSQL would cut a name that is too long, and find another's table.
+      if (!fits_name(tables_[work.table])) continue;
+      TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, tables_[work.table], stop));
+      if (shape.empty()) continue;
+      there.insert(name);
+    }
+    if (work.kind == Work::Kind::kMoveCopy) there.insert(tables_[work.target].text());
+    kept.push_back(work);
+  }
+  works_ = std::move(kept);
   return {};
 }
 

@@ -54,6 +54,8 @@ class RowWriter {
   };
 
   uint32_t table_index(const TableName& name);
+  // Drops the barriers that find no table, which they must not make.
+  Status drop_barriers_of_nothing(Connection& connection, std::stop_token stop);
   void lay_out_current();
   void lay_out_log();
   void lay_out_rows(Work::Kind kind, uint32_t table, size_t begin);

@@ -67,6 +67,13 @@ Result<RowWriter::Table*> RowWriter::table(Database& database, const std::string
   return &tables_.emplace(name, std::move(table)).first->second;
 }
 
+Result<bool> RowWriter::exists(Database& database, const std::string& name) {
+  if (tables_.contains(name)) return true;
+  TIDEMARK_ASSIGN(Statement named,
+                  database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1"));
+  return named.bind(1, name).step();
+}
+
 Status RowWriter::create(Database& database, const std::string& name) {
   auto created = database.exec("CREATE TABLE IF NOT EXISTS " + quoted(name) + "(" +
                                (mode_ == Mode::kLog ? kLogColumns : kCurrentColumns) + ")");
@@ -144,13 +151,23 @@ Status RowWriter::change(Table& table, const RowChange& change) {
 Status RowWriter::barrier(Database& database, const RowBarrier& barrier) {
   if (barrier.kind == RowBarrier::Kind::kNone) return {};
   if (barrier.kind == RowBarrier::Kind::kMove) return move(database, barrier);
-  TIDEMARK_ASSIGN(Table * rows, table(database, plan_.tables()[barrier.table].name));
+  const std::string& name = plan_.tables()[barrier.table].name;
+  TIDEMARK_ASSIGN(const bool there, exists(database, name));
+  if (!there) return {};
+  TIDEMARK_ASSIGN(Table * rows, table(database, name));
   return rows->clear.bind(1, barrier.event->id).run();
 }
 
 Status RowWriter::move(Database& database, const RowBarrier& barrier) {
   const std::string& from = plan_.tables()[barrier.table].name;
   const std::string& to = plan_.tables()[barrier.target].name;
+  TIDEMARK_ASSIGN(const bool has_rows, exists(database, from));
+  if (!has_rows) {
+    TIDEMARK_ASSIGN(const bool has_target, exists(database, to));
+    if (!has_target) return {};
+    TIDEMARK_ASSIGN(Table * old, table(database, to));
+    return old->clear.bind(1, barrier.event->id).run();
+  }
   // Both must exist before either is used: making the second may drop the statements of the first.
   if (auto made = table(database, from); !made) return fail(std::move(made).error());
   TIDEMARK_ASSIGN(Table * target, table(database, to));

@@ -40,6 +40,8 @@ class RowWriter {
   };
 
   Result<Table*> table(Database& database, const std::string& name);
+  // False where no table stands, which a barrier must not make.
+  Result<bool> exists(Database& database, const std::string& name);
   Status create(Database& database, const std::string& name);
   Status check_shape(Database& database, const std::string& name);
   Status change(Table& table, const RowChange& change);

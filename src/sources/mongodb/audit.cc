@@ -5,6 +5,7 @@
 
 #include "bson/json.h"
 #include "bson/matcher.h"
+#include "core/watched_names.h"
 #include "mongo/documents.h"
 #include "sources/mongodb/filter.h"
 
@@ -63,9 +64,12 @@ bool removes_what_makes_no_row(const bson::Element& stage) {
 class Watched {
  public:
   static Result<Watched> parse(const config::Settings& settings) {
+    auto exclude = ExcludedNames::parse(settings.list("exclude"));
+    if (!exclude) return fail(settings.error("exclude", exclude.error().what, exclude.error().hint));
     auto filter = mongodb::parse_filter(settings.string("filter"));
     if (!filter) return fail(settings.error("filter", filter.error().what, filter.error().hint));
     Watched watched;
+    watched.exclude_ = std::move(*exclude);
     for (const bson::Element item : filter->written.view()) {
       const bson::Element stage = *item.document().begin();
       if (removes_what_makes_no_row(stage)) continue;
@@ -79,6 +83,7 @@ class Watched {
 
   // kConfig when only some kinds of its changes are let through.
   Result<bool> has(const CollectionName& name) const {
+    if (exclude_.has(name.view()) || is_temporary_collection(name.collection)) return false;
     size_t passing = 0;
     for (const char* change : kChanges) passing += passes(name, change) ? 1 : 0;
     if (passing != 0 && passing != kChanges.size()) {
@@ -108,6 +113,7 @@ class Watched {
                        [&](const bson::Matcher& match) { return match.matches(event.view()); });
   }
 
+  ExcludedNames exclude_;
   std::vector<bson::Matcher> matches_;
 };
 

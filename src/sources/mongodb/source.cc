@@ -114,6 +114,13 @@ config::ComponentSpec make_spec() {
       "position is good for the filter it was made with alone. The end of the stream (`invalidate`) always "
       "passes the filter."};
   filter.example = "'[{\"$match\": {\"operationType\": {\"$in\": [\"insert\", \"delete\"]}}}]'";
+  FieldSpec exclude{"exclude", FieldType::kStringList,
+                    "Collections whose changes are left out, as \"database.collection\", or \"database.*\" "
+                    "for a whole database. They are "
+                    "left out here and not on the server, so that a position stays good when the list "
+                    "changes. A collection that is "
+                    "taken off the list is not read anew: audit it, and repair."};
+  exclude.example = "[\"shop.orders_pkey\", \"logs.*\"]";
   FieldSpec expanded{"expanded_events", FieldType::kBoolean,
                      "Also deliver DDL such as create, createIndexes and modify (MongoDB 6.0)."};
   expanded.default_text = "false";
@@ -132,6 +139,7 @@ config::ComponentSpec make_spec() {
       text("database", "The database to watch; without it the whole deployment.", "\"shop\""),
       text("collection", "The collection to watch; without it the whole database.", "\"orders\""),
       filter,
+      exclude,
       choice("full_document",
              "The document in an update: `default` sends none; `update_lookup` the current one, which may be "
              "newer than "
@@ -205,6 +213,11 @@ Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& sett
     return fail(
         settings.error("app_name", "it is longer than the 128 bytes that MongoDB takes", "shorten it"));
   TIDEMARK_TRY(lint_namespace(settings, options.stream));
+  auto exclude = ExcludedNames::parse(settings.list("exclude"));
+  if (!exclude) return fail(settings.error("exclude", exclude.error().what, exclude.error().hint));
+  options.reread.names = {options.stream.database, options.stream.collection, std::move(*exclude)};
+  options.reread.rereads = context.keeps_documents;
+  options.reread.hides_temporary = context.keeps_collections_apart;
   auto filter = mongodb::parse_filter(settings.string("filter"));
   if (!filter) return fail(settings.error("filter", filter.error().what, filter.error().hint));
   options.stream.stages = filter->stages;

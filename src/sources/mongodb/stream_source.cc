@@ -46,7 +46,13 @@ std::string text_of(bson::Timestamp time) {
 }  // namespace
 
 StreamSource::StreamSource(SourceOptions options, Clock& clock)
-    : options_(std::move(options)), clock_(clock) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      reread_(options_.reread, options_.pipeline,
+              [this](const CollectionName& collection, bson::Timestamp after, const std::string& last_id,
+                     size_t limit, const mongo::DocumentReader::Visit& visit, std::stop_token stop) {
+                return scan(collection, after, last_id, limit, visit, std::move(stop));
+              }) {}
 
 StreamSource::~StreamSource() { close(); }
 
@@ -170,6 +176,8 @@ Result<Position> StreamSource::open(const Position& from, std::stop_token stop) 
   }
   one_by_one_ = 0;
   may_resume_ = true;
+  reread_.forget();
+  documents_.reset();
   TIDEMARK_TRY(open_stream(from, std::move(stop)));
   return reader_.position();
 }
@@ -219,6 +227,31 @@ Result<SourceBatch> StreamSource::read_once(milliseconds wait, std::stop_token s
 }
 
 Result<SourceBatch> StreamSource::read(milliseconds wait, std::stop_token stop) {
+  if (!reread_.pending()) {
+    Position before = reader_.position();
+    TIDEMARK_ASSIGN(SourceBatch batch, read_stream(wait, stop));
+    reread_.take(std::move(batch), std::move(before));
+  }
+  auto batch = reread_.next(static_cast<size_t>(batch_size()), std::move(stop));
+  if (!reread_.pending()) documents_.reset();
+  return batch;
+}
+
+Result<AuditPage> StreamSource::scan(const CollectionName& collection, bson::Timestamp after,
+                                     const std::string& last_id, size_t limit,
+                                     const mongo::DocumentReader::Visit& visit, std::stop_token stop) {
+  if (!documents_) {
+    TIDEMARK_ASSIGN(auto client,
+                    mongo::Client::create({options_.driver.uri,
+                                           options_.pipeline + ": reading a renamed collection again",
+                                           "grant `find` on " + collection.text() + " (the role `read`)"}));
+    documents_ = std::make_unique<mongo::DocumentReader>(std::move(client));
+  }
+  documents_->scan_after(after);
+  return documents_->scan(collection, last_id, limit, visit, std::move(stop));
+}
+
+Result<SourceBatch> StreamSource::read_stream(milliseconds wait, std::stop_token stop) {
   // Closed by ourselves, behind an event that was too large.
   if (!cursor_.is_open() && !first_) TIDEMARK_TRY(open_stream(reader_.position(), stop));
   // At most one round for a stream that broke and two for an event that is too large.
@@ -349,6 +382,7 @@ Result<SourceHealth> StreamSource::health(std::stop_token stop) {
 }
 
 void StreamSource::close() {
+  documents_.reset();
   if (client_) {
     // A member that doesn't answer must not hold the shutdown up: its cursor then ends by its own timeout.
     std::stop_source deadline;

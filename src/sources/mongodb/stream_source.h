@@ -13,9 +13,11 @@
 #include "base/mutex.h"
 #include "core/source.h"
 #include "env/clock.h"
+#include "mongo/documents.h"
 #include "sources/mongodb/batch_reader.h"
 #include "sources/mongodb/cursor.h"
 #include "sources/mongodb/driver.h"
+#include "sources/mongodb/reread.h"
 
 namespace tidemark::mongodb {
 
@@ -28,6 +30,7 @@ struct SourceOptions {
   std::string start_after = "auto";  // auto, on, off
   int64_t batch_size = 1000;
   std::chrono::milliseconds max_await{1000};
+  Reread::Options reread;  // what is watched, and what becomes of renames
 };
 
 class StreamSource final : public Source {
@@ -65,10 +68,14 @@ class StreamSource final : public Source {
 
   // Puts the reading thread's cursor at `from`.
   Status open_stream(const Position& from, std::stop_token stop);
+  Result<SourceBatch> read_stream(std::chrono::milliseconds wait, std::stop_token stop);
   Result<SourceBatch> read_once(std::chrono::milliseconds wait, std::stop_token stop);
   // Exactly the one event that the server can't send, by its name alone.
   Result<SourceBatch> read_oversized(std::stop_token stop);
   int64_t batch_size() const;
+  // A page of a collection that a rename brought; see Reread.
+  Result<AuditPage> scan(const CollectionName& collection, bson::Timestamp after, const std::string& last_id,
+                         size_t limit, const mongo::DocumentReader::Visit& visit, std::stop_token stop);
   void note_size(const SourceBatch& batch);
 
   Result<Position> resolve_once(Client& client, const StartPoint& start, std::stop_token stop);
@@ -80,7 +87,9 @@ class StreamSource final : public Source {
   std::unique_ptr<Client> client_;
   Cursor cursor_;
   BatchReader reader_;
-  ReplyPtr first_;  // a first batch that came although none was asked for
+  Reread reread_;
+  std::unique_ptr<mongo::DocumentReader> documents_;  // of the collection that is read again
+  ReplyPtr first_;                                    // a first batch that came although none was asked for
   Capabilities known_;
   bool fresh_ = false;  // no getMore of this cursor has succeeded: the server has not looked at the token yet
   bool may_resume_ = false;  // something was read since the last resumption

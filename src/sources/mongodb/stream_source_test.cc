@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bson/json.h"
 #include "env/posix/clock.h"
 #include "sources/mongodb/fake_server.h"
 
@@ -127,6 +128,51 @@ TEST(StreamSource, OpensAtTheHighWaterMarkAndReadsOn) {
   EXPECT_THAT(ids(batch), ElementsAre("8202", "8203"));
   EXPECT_EQ(batch->resume_after, at("8204"));
   EXPECT_THAT(script.asked(), ElementsAre("aggregate startAfter 8200 split", "getMore 1000"));
+}
+
+TEST(StreamSource, ReadsACollectionAgainThatARenameBroughtAndThenGoesOn) {
+  const std::string rename =
+      R"({"_id": {"_data": "8202"}, "operationType": "rename",
+          "clusterTime": {"$timestamp": {"t": 7, "i": 3}}, "ns": {"db": "shop", "coll": "made"},
+          "to": {"db": "shop", "coll": "orders"}})";
+  std::vector<std::string> finds;
+  int streamed = 0;
+  FakeServer server([&](bson::View command) -> std::optional<bson::Document> {
+    if (command.find("find")) {
+      finds.push_back(bson::to_json(command));
+      return cursor("firstBatch", R"({"_id": 1, "v": "a"}, {"_id": 2, "v": "b"})", "82FF", 0);
+    }
+    if (command.find("aggregate")) return opened("8201");
+    return ++streamed == 1 ? more(rename, "8203") : more(event("8204"), "8205");
+  });
+  SourceOptions options;
+  options.pipeline = "orders";
+  options.driver.uri = server.uri();
+  options.driver.app_name = "test";
+  options.driver.server_selection_timeout = milliseconds(2000);
+  options.stream.database = "shop";
+  options.stream.collection = "orders";
+  options.stream.stages = bson::Builder().finish();
+  options.reread.names = {"shop", "orders", {}};
+  options.reread.rereads = true;
+  PosixClock clock;
+  StreamSource source(std::move(options), clock);
+  ASSERT_TRUE(source.open(at("8200"), {}));
+
+  const auto renamed = source.read(kWait, {});
+  EXPECT_THAT(ids(renamed), ElementsAre("8202"));
+  EXPECT_EQ(renamed->resume_after, at("8201"));
+  const auto read = source.read(kWait, {});
+  ASSERT_TRUE(read) << read.error().describe();
+  ASSERT_EQ(read->events->events().size(), 3u);
+  EXPECT_EQ(read->events->events()[1].after.find("v")->string(), "b");
+  EXPECT_EQ(read->events->events()[2].op, Op::kRereadEnd);
+  EXPECT_EQ(read->resume_within, at("8201"));
+  EXPECT_EQ(read->resume_after, at("8203"));
+  EXPECT_THAT(ids(source.read(kWait, {})), ElementsAre("8204"));
+  ASSERT_EQ(finds.size(), 1u);
+  EXPECT_THAT(finds[0], ::testing::HasSubstr("majority"));
+  EXPECT_THAT(finds[0], ::testing::HasSubstr(R"("afterClusterTime":{"$timestamp":{"t":7,"i":3}})"));
 }
 
 TEST(StreamSource, DoesNotStandBehindAFirstBatchThatNobodyAskedFor) {
