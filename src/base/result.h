@@ -33,6 +33,7 @@ struct [[nodiscard]] Error {
   std::string what;       // what happened and where: "postgres sink 'orders': relation ... does not exist"
   std::string hint = {};  // what the operator can do about it; empty where there is nothing to add
   int code = 0;           // the server's own numeric code where there is one, else 0
+  bool unknown = false;   // no table knows it: waited out (kRetry), since ending for it could end for nothing
 
   // "what (hint)", for logs and for the command line.
   std::string describe() const;

@@ -158,7 +158,7 @@ Status Service::start() {
                                       parts.position_store().describe() + ")");
     }
     // A store that can't be asked now is not an answer: the pipeline itself waits for it.
-    if (!stored && stored.error().react != React::kRetry) return fail(std::move(stored).error());
+    if (!stored && stored.error().react != React::kRetry && stored.error().react != React::kDenied) return fail(std::move(stored).error());
   }
   if (guard_) TIDEMARK_TRY(guard_->prepare());
   for (const auto& runner : runners_) runner->start();

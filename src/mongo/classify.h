@@ -1,5 +1,6 @@
 // What a command's failure means for those who write to MongoDB and read from it: one table, by code and label, never by
-// text, because the text of the same condition differs from version to version. Change streams have phases, and a
+// text (but of logins and handshakes, of which the driver hands on nothing else), because the text of the same condition
+// differs from version to version. What the table doesn't know is kRetry with Error::unknown: it waits, and says so. Change streams have phases, and a
 // table of their own (sources/mongodb/classify.h). Pure; any thread.
 #pragma once
 
@@ -21,7 +22,7 @@ enum class Origin {
   kSelection,       // no suitable member within the timeout
   kAuthentication,  // the handshake's own refusal
   kIncompatible,    // the server speaks no wire version this driver knows
-  kDriver,          // the driver refused what it was asked: our mistake, or an option it doesn't take
+  kDriver,          // anything else that the driver says
 };
 
 struct Failure {
@@ -37,6 +38,9 @@ Error classify(const Failure& failure, std::string_view where, std::string_view 
 // Of one document among several: what isn't known to pass is about the document, therefore kReject.
 Error classify_document(int code, std::string_view message, std::string_view where,
                         std::string_view grant = {});
+
+// Whether the server may have refused a whole command (ok: 0) for one of its documents: those have to be tried one by one.
+bool may_be_a_document(int code);
 
 // One entry of a reply's `writeErrors`.
 struct WriteError {

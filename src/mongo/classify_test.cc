@@ -15,42 +15,103 @@ Error server(int code, std::vector<std::string> labels = {}) {
   return classify(failure, "mongodb sink", "grant readWrite");
 }
 
+// Those that docs/operating.md lists, and no other, ever end a pipeline for a whole command.
+constexpr int kTerminal[] = {13, 18,  11,  8000, 31, 33,  214, 334, 392, 20,
+                             73, 166, 167, 148,  59, 101, 188, 61,  79,  323};
+
+// By the server's own categories (RetriableError, NotPrimaryError, NetworkError, Interruption, ShutdownError,
+// ExceededTimeLimitError, SnapshotError, StaleShardVersionError, CursorInvalidatedError, CancellationError,
+// SystemOverloadedError, TwoPhaseDecisionAckError), and what its manual says of the rest.
+constexpr int kTransient[] = {
+    6,    7,     24,    43,    46,    50,    63,    64,    70,    74,    82,    83,   89,  90,  91,  94,  95,
+    100,  107,   112,   117,   123,   133,   134,   141,   143,   145,   146,   149,  150, 175, 189, 199, 200,
+    202,  203,   204,   205,   206,   210,   211,   215,   216,   225,   237,   239,  246, 249, 250, 251, 261,
+    262,  264,   267,   272,   276,   279,   281,   282,   285,   290,   310,   314,  317, 319, 333, 337, 338,
+    342,  343,   355,   358,   363,   365,   371,   384,   391,   402,   404,   406,  407, 412, 414, 433, 449,
+    9001, 10058, 10107, 11600, 11601, 11602, 12586, 12587, 13388, 13435, 13436, 14031};
+
 TEST(Classify, WaitsForWhatPasses) {
-  for (const int code :
-       {6,   7,    24,    43,    46,    50,    63,    64,    89,    91,    94,    100,   112,  117,
-        133, 134,  150,   189,   202,   211,   237,   239,   246,   251,   262,   276,   290,  314,
-        391, 9001, 10058, 10107, 11600, 11601, 11602, 12586, 12587, 13388, 13435, 13436, 14031}) {
+  for (const int code : kTransient) {
     EXPECT_EQ(server(code).react, React::kRetry) << code;
+    EXPECT_FALSE(server(code).unknown) << code;
     EXPECT_EQ(classify_document(code, "x", "y").react, React::kRetry) << code;
   }
 }
 
-TEST(Classify, StopsForWhatTheOperatorMustChange) {
-  for (const int code : {13, 18, 11, 8000, 20, 73, 166, 79}) {
-    EXPECT_EQ(server(code).react, React::kConfig) << code;
+TEST(Classify, EndsOrIsPatientForWhatTheOperatorMustChange) {
+  for (const int code : kTerminal) {
+    EXPECT_EQ(server(code).react, code == 73 ? React::kConfig : React::kDenied) << code;
     EXPECT_FALSE(server(code).hint.empty()) << code;
   }
   EXPECT_EQ(server(13).hint, "grant readWrite");
 }
 
+TEST(Classify, NoOtherCodeOfAServerEverEndsAPipeline) {
+  for (int code = 0; code < 60'000; ++code) {
+    const Error error = server(code);
+    const bool terminal = std::find(std::begin(kTerminal), std::end(kTerminal), code) != std::end(kTerminal);
+    const bool known =
+        terminal || std::find(std::begin(kTransient), std::end(kTransient), code) != std::end(kTransient);
+    ASSERT_EQ(error.react != React::kRetry, terminal) << code;
+    ASSERT_EQ(error.unknown, !known) << code;
+    ASSERT_EQ(error.hint.find("does not know") != std::string::npos, !known) << code;
+  }
+}
+
 TEST(Classify, BelievesALabelBeforeACode) {
-  EXPECT_EQ(server(99999).react, React::kFatal);
-  EXPECT_EQ(server(99999, {"RetryableWriteError"}).react, React::kRetry);
-  EXPECT_EQ(server(99999, {"TransientTransactionError"}).react, React::kRetry);
-  EXPECT_EQ(server(99999, {"SomethingElse"}).react, React::kFatal);
+  EXPECT_TRUE(server(99999).unknown);
+  EXPECT_FALSE(server(99999, {"RetryableWriteError"}).unknown);
+  EXPECT_FALSE(server(99999, {"TransientTransactionError"}).unknown);
+  EXPECT_TRUE(server(99999, {"SomethingElse"}).unknown);
+  EXPECT_EQ(server(13, {"TransientTransactionError"}).react, React::kRetry);
+}
+
+Error driver(Origin origin, std::string_view message = {}) {
+  Failure failure;
+  failure.origin = origin;
+  failure.message = message;
+  return classify(failure, "here");
 }
 
 TEST(Classify, KnowsTheDriversOwnLayers) {
-  const auto of = [](Origin origin) {
-    Failure failure;
-    failure.origin = origin;
-    return classify(failure, "here").react;
-  };
-  EXPECT_EQ(of(Origin::kNetwork), React::kRetry);
-  EXPECT_EQ(of(Origin::kSelection), React::kRetry);
-  EXPECT_EQ(of(Origin::kAuthentication), React::kConfig);
-  EXPECT_EQ(of(Origin::kIncompatible), React::kConfig);
-  EXPECT_EQ(of(Origin::kDriver), React::kFatal);
+  EXPECT_EQ(driver(Origin::kNetwork).react, React::kRetry);
+  EXPECT_EQ(driver(Origin::kSelection).react, React::kRetry);
+  EXPECT_EQ(driver(Origin::kIncompatible).react, React::kDenied);
+  EXPECT_EQ(driver(Origin::kDriver).react, React::kRetry);
+  EXPECT_TRUE(driver(Origin::kDriver).unknown);
+}
+
+TEST(Classify, OnlyTheServersOwnRefusalIsAWrongPassword) {
+  for (const char* refusal : {"Authentication failed.", "bad auth : Authentication failed.",
+                              "There is no x.509 client certificate matching the user.",
+                              "Received authentication for mechanism SCRAM-SHA-1 which is not enabled"}) {
+    EXPECT_EQ(driver(Origin::kAuthentication, refusal).react, React::kDenied) << refusal;
+    EXPECT_FALSE(driver(Origin::kAuthentication, refusal).hint.empty());
+  }
+  for (const char* other : {"Cache Reader No keys found for HMAC that is valid for time: { ts: "
+                            "Timestamp(1700000000, 1) } with id: 7",
+                            "Failed to send \"saslContinue\" command with database \"admin\": Failed to read "
+                            "4 bytes: socket error or "
+                            "timeout",
+                            "SCRAM Failure: invalid channel", ""})
+    EXPECT_EQ(driver(Origin::kAuthentication, other).react, React::kRetry) << other;
+  EXPECT_EQ(
+      driver(Origin::kSelection, "No suitable servers found: [Authentication failed. calling hello]").react,
+      React::kDenied);
+}
+
+TEST(Classify, ACertificateThatIsNotTrustedIsRefusedAndABrokenHandshakeWaits) {
+  for (const Origin origin : {Origin::kNetwork, Origin::kSelection}) {
+    const Error untrusted = driver(origin,
+                                   "TLS handshake failed: error:0A000086:SSL routines::certificate verify "
+                                   "failed calling hello on 'h:1'");
+    EXPECT_EQ(untrusted.react, React::kDenied);
+    EXPECT_NE(untrusted.hint.find("tlsCAFile"), std::string::npos);
+    EXPECT_EQ(driver(origin, "TLS handshake failed: Failed certificate verification").react, React::kDenied);
+    const Error broken = driver(origin, "TLS handshake failed: unexpected eof while reading");
+    EXPECT_EQ(broken.react, React::kRetry);
+    EXPECT_NE(broken.hint.find("tlsCertificateKeyFile"), std::string::npos);
+  }
 }
 
 TEST(Classify, SaysWhereAndWithWhichCode) {

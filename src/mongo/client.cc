@@ -71,9 +71,8 @@ Origin origin_of(const bson_error_t& error) {
       return Origin::kAuthentication;
     case MONGOC_ERROR_CLIENT:
       if (error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) return Origin::kAuthentication;
-      if (error.code == MONGOC_ERROR_CLIENT_NOT_READY || error.code == MONGOC_ERROR_CLIENT_SESSION_FAILURE)
-        return Origin::kNetwork;
-      return Origin::kDriver;
+      // Not connected, no session, "in exhaust", and whatever a later version adds.
+      return Origin::kNetwork;
     default:
       return Origin::kDriver;
   }
@@ -233,7 +232,7 @@ Result<std::vector<bson::Document>> Client::read_all(const std::string& database
     const auto documents = reply.view().find_path(batch);
     const auto id = reply.view().find_path("cursor.id");
     if (!documents || !documents->is_array())
-      return fail(React::kFatal, options_.who + ": a reply without a cursor");
+      return fail(React::kRetry, options_.who + ": a reply without a cursor");
     for (const bson::Element item : documents->document()) {
       if (item.is_document() && found.size() < count_max) found.emplace_back(item.document());
     }
@@ -262,10 +261,12 @@ Result<Abilities> Client::abilities(std::stop_token stop) {
     found.wire_version = static_cast<int>(version->integer().value_or(0));
   const auto message = reply.view().find("msg");
   const bool sharded = message && message->is_string() && message->string() == "isdbgrid";
+  found.sharded = sharded;
   const bool sessions = reply.view().find("logicalSessionTimeoutMinutes").has_value();
   // Transactions came with 4.0 (7) for replica sets and with 4.2 (8) for sharded clusters.
   found.transactions = sessions && ((reply.view().find("setName") && found.wire_version >= 7) ||
                                     (sharded && found.wire_version >= 8));
+  known_ = found;
   return found;
 }
 

@@ -34,6 +34,7 @@ struct ClientOptions {
 // What the deployment can do.
 struct Abilities {
   bool transactions = false;
+  bool sharded = false;  // it is asked through a mongos
   int wire_version = 0;
 };
 
@@ -66,6 +67,8 @@ class Client {
                                                size_t count_max, std::stop_token stop);
 
   Result<Abilities> abilities(std::stop_token stop);
+  // As abilities() found them last.
+  const Abilities& known() const { return known_; }
 
   Status begin_transaction(std::stop_token stop);
   bool in_transaction() const { return in_transaction_; }
@@ -97,6 +100,7 @@ class Client {
   std::unique_ptr<_mongoc_client_t, ClientDeleter> client_;
   std::unique_ptr<_mongoc_client_session_t, SessionDeleter> session_;
   bool in_transaction_ = false;
+  Abilities known_;
 };
 
 // An id that no other has: of an owner of a lease.

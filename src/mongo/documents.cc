@@ -155,7 +155,7 @@ Result<std::vector<CollectionName>> DocumentReader::collections(const std::strin
     list.append("listDatabases", int32_t{1}).append("nameOnly", true);
     TIDEMARK_ASSIGN(const bson::Document reply, client_->read("admin", list.view(), stop));
     const auto found = reply.view().find("databases");
-    if (!found || !found->is_array()) return fail(React::kFatal, "listDatabases answered without databases");
+    if (!found || !found->is_array()) return fail(React::kRetry, "listDatabases answered without databases");
     for (const bson::Element item : found->document()) {
       const auto name = item.is_document() ? item.document().find("name") : std::nullopt;
       if (name && name->is_string() && !is_system(name->string())) databases.emplace_back(name->string());
@@ -253,7 +253,7 @@ Status DocumentReader::take(bson::Document reply) {
   auto batch = reply.view().find_path("cursor.firstBatch");
   if (!batch) batch = reply.view().find_path("cursor.nextBatch");
   const auto id = reply.view().find_path("cursor.id");
-  if (!batch || !batch->is_array() || !id) return fail(React::kFatal, "a reply without a cursor");
+  if (!batch || !batch->is_array() || !id) return fail(React::kRetry, "a reply without a cursor");
   scan_->cursor = id->integer().value_or(0);
   scan_->reply = std::move(reply);  // the batch is a view into its bytes, which stay where they are
   scan_->next = batch->document().begin();
@@ -387,7 +387,7 @@ Status DocumentReader::for_each(const std::string& database, bson::View command,
     const auto id = reply.view().find_path("cursor.id");
     const auto ns = reply.view().find_path("cursor.ns");
     if (!documents || !documents->is_array() || !id || !ns || !ns->is_string())
-      return fail(React::kFatal, "a reply without a cursor");
+      return fail(React::kRetry, "a reply without a cursor");
     each_reply(reply);
     for (const bson::Element item : documents->document())
       if (item.is_document()) TIDEMARK_TRY(visit(item.document()));

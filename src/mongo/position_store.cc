@@ -137,14 +137,17 @@ Status LeasedPositionStore::change(const MakeCommand& command, std::stop_token s
   }
   if (!reply) return fail(std::move(reply).error());
   const auto n = reply->view().find("n");
-  if (!n || n->integer().value_or(0) == 0) return fenced("another owner has taken it");
-  return {};
+  if (n && n->integer().value_or(0) != 0) return {};
+  // Inside of a transaction the document can't be asked for.
+  if (!client_->in_transaction()) TIDEMARK_TRY(check(std::move(stop)));
+  return fenced("another owner has taken it");
 }
 
 Status LeasedPositionStore::check(std::stop_token stop) {
   if (!held_) return fenced("the lease was given back");
   TIDEMARK_ASSIGN(const bson::Document document, find(lease_.pipeline, std::move(stop)));
-  const auto epoch = document ? document.view().find("epoch") : std::nullopt;
+  if (!document) return fail(gone());
+  const auto epoch = document.view().find("epoch");
   if (!epoch || epoch->integer() != static_cast<int64_t>(lease_.epoch))
     return fenced("another owner has taken it");
   return {};
@@ -194,6 +197,15 @@ tl::unexpected<Error> LeasedPositionStore::held_by_another(const std::string& wh
   return fail(React::kFenced,
               describe() + ": another instance holds the lease of pipeline " + lease_.pipeline + ", " + why,
               "only one process may run a pipeline");
+}
+
+Error LeasedPositionStore::gone() const {
+  return {React::kConfig,
+          describe() + ": the position of " + lease_.pipeline +
+              " is gone: somebody removed its document or dropped the collection while the pipeline ran",
+          "restore it from a backup that is not newer than the destination, or choose a start before the "
+          "last events that "
+          "arrived there: tidemark position set"};
 }
 
 tl::unexpected<Error> LeasedPositionStore::fenced(const std::string& why) const {

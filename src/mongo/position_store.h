@@ -40,8 +40,10 @@ class LeasedPositionStore final : public PositionStore {
   Status save_in_transaction(const Position& position, std::stop_token stop);
   // Saves a position whose events the caller has made durable.
   Status save_after(const Position& position, std::stop_token stop) { return put(position, std::move(stop)); }
-  // kFenced when the lease is another's by now.
+  // kFenced when the lease is another's by now, gone() when there is no position any more.
   Status check(std::stop_token stop);
+  // kConfig: the position's document was removed, or its collection dropped, while its owner ran.
+  Error gone() const;
   bool held() const { return held_; }
 
  private:

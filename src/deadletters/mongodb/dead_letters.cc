@@ -71,7 +71,8 @@ class MongodbDeadLetters final : public DeadLetterStore {
     auto created = client_->write(database_, command.view(), std::move(stop));
     if (created) return {};
     Error error = std::move(created).error();
-    if (error.react == React::kFatal) {
+    // CannotCreateIndex, a duplicate, or an index that is in the way.
+    if (error.code == 67 || error.code == mongo::kDuplicateKey || error.code == 85 || error.code == 86) {
       error.react = React::kConfig;
       error.hint = "give the dead letters a collection of their own";
     }

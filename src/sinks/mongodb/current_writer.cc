@@ -1,7 +1,14 @@
 // Mode "current". Every statement is guarded by the event's token, which the destination's documents carry in the guard
 // field, so that a replay or an older write still on its way changes nothing: a document is written when absent or older,
 // removed when older. One without a guard (a copy made beforehand) counts as older. The update is a pipeline that
-// decides on the server: in a transaction an upsert that is refused as a duplicate would abort it.
+// decides on the server: in a transaction an upsert that is refused as a duplicate would abort it; and it leaves
+// Timestamp(0, 0) as it is, where an insert and a classic replacement write the server's clock.
+//
+// A server before 5.0 takes from an insert what no update may make: names with `$` inside of sub-documents ({"$schema": ...},
+// a DBRef in another order). Such a document is removed and inserted, both under the guard.
+//
+// Behind a mongos a statement names the shard key of the document (sinks/mongodb/targets.h), and what has the same _id under
+// another shard key is removed first: the document has moved.
 #include "sinks/mongodb/statements.h"
 #include "sinks/mongodb/writer.h"
 
@@ -28,7 +35,7 @@ bool names_index_of_id(const mongo::WriteError& error) {
 class CurrentWriter final : public Writer {
  public:
   explicit CurrentWriter(WriterOptions options)
-      : options_(std::move(options)), plan_(options_.target, options_.on_drop) {}
+      : Writer(std::move(options)), plan_(options_.target, options_.on_drop) {}
 
   WriteResult plan(std::span<const Event> events) override {
     events_ = events;
@@ -94,34 +101,157 @@ class CurrentWriter final : public Writer {
   WriteResult write_changes(mongo::Client& client, std::span<const RowChange> changes, std::stop_token stop) {
     const TableName& target = plan_.tables()[changes.front().table];
     removals_.clear();
-    updates_.clear();
-    for (const RowChange& change : changes) (change.remove ? removals_ : updates_).push_back(&change);
-    const auto remove = [this](const RowChange& change, bson::Builder& out) { append_removal(change, out); };
-    if (auto removed = send(client, target, kDelete, removals_, remove, stop); !removed) return removed;
-    const auto update = [this](const RowChange& change, bson::Builder& out) { append_update(change, out); };
-    return send(client, target, kUpdate, updates_, update, stop);
-  }
-
-  template <class Append>
-  WriteResult send(mongo::Client& client, const TableName& target, const Verb& verb,
-                   const std::vector<const RowChange*>& changes, Append append, std::stop_token stop) {
+    puts_.clear();
+    for (const RowChange& change : changes) {
+      if (change.remove)
+        removals_.push_back(&change);
+      else
+        puts_.push_back({id_of(*change.event), change.event->after, change.event->id, index_of(change)});
+    }
+    const auto remove = [&](size_t i, bson::Builder& out) { append_removal(*removals_[i], out); };
+    Handlers handlers;
     WriteResult result;
-    const auto each = [&](size_t i, bson::Builder& statement) { append(*changes[i], statement); };
-    const auto run = [&](const bson::Builder& command, size_t begin, size_t end) -> Status {
-      auto reply = client.write_batch(target.schema, command.view(), stop);
-      result = reply ? judge(*reply, target, std::span(changes).subspan(begin, end - begin))
-                     : write_failed(std::move(reply).error());
-      return result ? Status() : fail(result.error().error);
+    const auto failed = [&](Error error, size_t i) -> Status {
+      result = write_failed(rejected(std::move(error)), 0, index_of(*removals_[i]));
+      return fail(result.error().error);
     };
-    (void)for_each_command(verb, target.name, changes.size(), each, run);
-    return result;
+    handlers.on_reply = [&](bson::View reply, size_t begin, size_t end) -> Status {
+      const auto errors = mongo::write_errors(reply);
+      if (errors.empty()) return {};
+      if (begin + errors.front().index >= end) return fail(unknown_statement());
+      return failed(refusal(errors.front(), target), begin + errors.front().index);
+    };
+    handlers.on_refused = [&](size_t i, Error error) { return failed(std::move(error), i); };
+    Status removed = send_statements(client, target, kDelete, removals_.size(), remove, handlers, stop);
+    if (!removed) return result ? write_failed(std::move(removed).error()) : result;
+    return put(client, target, puts_, std::move(stop));
   }
 
-  WriteResult judge(bson::View reply, const TableName& target, std::span<const RowChange* const> sent) const {
+  // A document on its way into a collection.
+  struct Put {
+    bson::Element id;
+    bson::View document;
+    std::string_view token;
+    size_t event = 0;  // to blame
+  };
+
+  WriteResult put(mongo::Client& client, const TableName& target, std::span<const Put> puts,
+                  std::stop_token stop) {
+    const std::vector<std::string>& shard_key = known_.shard_key(target);
+    if (!shard_key.empty()) {
+      if (auto moved = remove_elsewhere(client, target, puts, shard_key, stop); !moved) return moved;
+    }
+    WriteResult result;
+    std::vector<size_t> by_insert;
+    const auto failed = [&](Error error, size_t i) -> Status {
+      result = write_failed(rejected(std::move(error)), 0, puts[i].event);
+      return fail(result.error().error);
+    };
+    const auto build = [&](size_t i, bson::Builder& out) { append_put(puts[i], shard_key, out); };
+    Handlers handlers;
+    handlers.on_reply = [&](bson::View reply, size_t begin, size_t end) -> Status {
+      for (const mongo::WriteError& error : mongo::write_errors(reply)) {
+        if (begin + error.index >= end) return fail(unknown_statement());
+        // In a transaction the first failure has ended it: the caller comes again without one.
+        if (insert_may_hold(error.code) && !client.in_transaction())
+          by_insert.push_back(begin + error.index);
+        else
+          return failed(refusal(error, target), begin + error.index);
+      }
+      return {};
+    };
+    handlers.on_refused = [&](size_t i, Error error) -> Status {
+      if (!insert_may_hold(error.code)) return failed(std::move(error), i);
+      by_insert.push_back(i);
+      return {};
+    };
+    Status sent = send_statements(client, target, kUpdate, puts.size(), build, handlers, stop);
+    if (!sent) return result ? write_failed(std::move(sent).error()) : result;
+    for (const size_t i : by_insert) {
+      if (Status done = insert_instead(client, target, puts[i], stop); !done)
+        return write_failed(rejected(std::move(done).error()), 0, puts[i].event);
+    }
+    return {};
+  }
+
+  // What stands under the same _id and another shard key, and is older: on another shard it would stay beside the new one.
+  WriteResult remove_elsewhere(mongo::Client& client, const TableName& target, std::span<const Put> puts,
+                               const std::vector<std::string>& shard_key, std::stop_token stop) {
+    const auto build = [&](size_t i, bson::Builder& out) {
+      bson::Builder here;
+      append_shard_key(shard_key, puts[i].document, here);
+      bson::Builder others;
+      others.append("0", here.view());
+      bson::Builder query;
+      append_id(puts[i].id, query);
+      query.append_array("$nor", others.view());
+      append_older(puts[i].token, query);
+      out.append("q", query.view()).append("limit", int32_t{0});
+    };
+    const auto run = [&](const bson::Builder& command, size_t, size_t) -> Status {
+      TIDEMARK_TRY(client.write(target.schema, command.view(), stop));
+      return {};
+    };
+    if (Status done = for_each_command(kDelete, target.name, puts.size(), build, run); !done)
+      return write_failed(std::move(done).error());
+    return {};
+  }
+
+  // DollarPrefixedFieldName, InvalidIdField, InvalidDBRef, EmptyFieldName, DottedFieldName: of an update.
+  static bool insert_may_hold(int code) { return code == 52 || (code >= 53 && code <= 57 && code != 54); }
+
+  // The older document goes and the new one is inserted; whoever comes between, or was here before, has the guard.
+  Status insert_instead(mongo::Client& client, const TableName& target, const Put& put,
+                        std::stop_token stop) {
+    for (const bson::Element field : put.document) {
+      if (field.key().starts_with('$')) {
+        return fail(React::kReject,
+                    std::string(kWho) + " " + target.text() + ": a document can't have the field " +
+                        std::string(field.key()) +
+                        " at its top: MongoDB takes such names inside of documents alone",
+                    "a `rename` transform can give it another name");
+      }
+    }
+    bson::Builder whole;
+    build_document(put, whole);
+    bson::Builder query;
+    append_id(put.id, query);
+    append_older(put.token, query);
+    bson::Builder removal;
+    removal.append("q", query.view()).append("limit", int32_t{0});
+    TIDEMARK_TRY(run_one(client, target, kDelete, removal.view(), stop));
+    // A duplicate is one that is newer, or this very document from an earlier try.
+    if (Status inserted = run_one(client, target, kInsert, whole.view(), stop);
+        !inserted && inserted.error().code != mongo::kDuplicateKey)
+      return inserted;
+    if (!has_zero_timestamp(put.document)) return {};
+    bson::Builder zeros;
+    for (const bson::Element field : put.document)
+      if (is_zero_timestamp(field)) zeros.append_timestamp(field.key(), 0, 0);
+    bson::Builder set;
+    set.append("$set", zeros.view());
+    bson::Builder same;
+    append_id(put.id, same);
+    if (!options_.guard_field.empty()) same.append(options_.guard_field, put.token);
+    bson::Builder update;
+    update.append("q", same.view()).append("u", set.view());
+    return run_one(client, target, kUpdate, update.view(), std::move(stop));
+  }
+
+  Status run_one(mongo::Client& client, const TableName& target, const Verb& verb, bson::View statement,
+                 std::stop_token stop) const {
+    bson::Builder statements;
+    statements.append("0", statement);
+    bson::Builder command;
+    command.append(verb.command, target.name).append_array(verb.statements, statements.view());
+    TIDEMARK_ASSIGN(const bson::Document reply,
+                    client.write_batch(target.schema, command.view(), std::move(stop)));
     const auto errors = mongo::write_errors(reply);
     if (errors.empty()) return {};
-    const mongo::WriteError& failed = errors.front();
-    if (failed.index >= sent.size()) return write_failed(unknown_statement());
+    return fail(refusal(errors.front(), target));
+  }
+
+  static Error refusal(const mongo::WriteError& failed, const TableName& target) {
     Error error = mongo::classify_document(failed.code, failed.message, kWho + (" " + target.text()));
     if (failed.code == mongo::kDuplicateKey && names_index_of_id(failed)) {
       // Two inserted it at once; the next try finds it.
@@ -132,7 +262,7 @@ class CurrentWriter final : public Writer {
           "other, so "
           "keep such indexes at the source alone";
     }
-    return write_failed(std::move(error), 0, index_of(*sent[failed.index]));
+    return error;
   }
 
   // --- statements
@@ -155,6 +285,8 @@ class CurrentWriter final : public Writer {
     query.append("_id", equal.view());
   }
 
+  // A document that moved to another shard comes as an insert there and a delete here, in any order: the delete is meant for
+  // the document that still has the shard key it names.
   void append_removal(const RowChange& change, bson::Builder& out) const {
     bson::Builder query;
     append_id(id_of(*change.event), query);
@@ -162,25 +294,29 @@ class CurrentWriter final : public Writer {
     out.append("q", query.view()).append("limit", int32_t{1});
   }
 
-  void append_update(const RowChange& change, bson::Builder& out) const {
-    append_put(id_of(*change.event), change.event->after, change.event->id, out);
+  // The document as it will stand there.
+  void build_document(const Put& put, bson::Builder& whole) const {
+    const std::string& guard = options_.guard_field;
+    if (!put.document.find("_id")) whole.append("_id", put.id);
+    if (guard.empty() || !put.document.find(guard)) {
+      whole.concat(put.document);  // its bytes as they are
+    } else {
+      for (const bson::Element field : put.document)
+        if (field.key() != guard) whole.append(field.key(), field);
+    }
+    if (!guard.empty()) whole.append(guard, put.token);
   }
 
   // {q: {_id}, u: [{$replaceWith: {$cond: [{$gte: [GUARD, token]}, what is there, the document]}}], upsert: true}
-  void append_put(const bson::Element& id, bson::View document, std::string_view token,
-                  bson::Builder& out) const {
+  void append_put(const Put& put, const std::vector<std::string>& shard_key, bson::Builder& out) const {
     bson::Builder whole;
-    if (!document.find("_id")) whole.append("_id", id);
-    for (const bson::Element field : document)
-      if (options_.guard_field.empty() || field.key() != options_.guard_field)
-        whole.append(field.key(), field);
-    if (!options_.guard_field.empty()) whole.append(options_.guard_field, token);
+    build_document(put, whole);
     bson::Builder stage;
     if (options_.guard_field.empty()) {
       stage.append("$replaceWith", literal(whole.view()).view());
     } else {
       bson::Builder operands;
-      operands.append("0", "$" + options_.guard_field).append("1", token);
+      operands.append("0", "$" + options_.guard_field).append("1", put.token);
       bson::Builder newer;
       newer.append_array("$gte", operands.view());
       bson::Builder branches;
@@ -192,7 +328,8 @@ class CurrentWriter final : public Writer {
     bson::Builder pipeline;
     pipeline.append("0", stage.view());
     bson::Builder query;
-    append_id(id, query);
+    append_id(put.id, query);
+    append_shard_key(shard_key, put.document, query);
     out.append("q", query.view()).append_array("u", pipeline.view()).append("upsert", true);
   }
 
@@ -239,31 +376,27 @@ class CurrentWriter final : public Writer {
     std::vector<bson::View> documents;
     for (const bson::Element item : batch->document())
       if (item.is_document() && item.document().find("_id")) documents.push_back(item.document());
-    const auto run = [&](const TableName& target) {
-      return [&client, &target, stop](const bson::Builder& command, size_t, size_t) -> Status {
-        TIDEMARK_TRY(client.write(target.schema, command.view(), stop));
-        return {};
-      };
+    std::vector<Put> puts;
+    for (const bson::View document : documents) puts.push_back({*document.find("_id"), document, token});
+    if (auto written = put(client, to, puts, stop); !written) return fail(std::move(written).error().error);
+    const auto run = [&](const bson::Builder& command, size_t, size_t) -> Status {
+      TIDEMARK_TRY(client.write(from.schema, command.view(), stop));
+      return {};
     };
-    const auto put = [&](size_t i, bson::Builder& statement) {
-      append_put(*documents[i].find("_id"), documents[i], token, statement);
-    };
-    TIDEMARK_TRY(for_each_command(kUpdate, to.name, documents.size(), put, run(to)));
     const auto remove = [&](size_t i, bson::Builder& statement) {
       bson::Builder of;
       append_id(*documents[i].find("_id"), of);
       append_older(token, of);
       statement.append("q", of.view()).append("limit", int32_t{1});
     };
-    TIDEMARK_TRY(for_each_command(kDelete, from.name, documents.size(), remove, run(from)));
+    TIDEMARK_TRY(for_each_command(kDelete, from.name, documents.size(), remove, run));
     return documents.size();
   }
 
-  const WriterOptions options_;
   RowPlan plan_;
   std::span<const Event> events_;
   std::vector<const RowChange*> removals_;
-  std::vector<const RowChange*> updates_;
+  std::vector<Put> puts_;
 };
 
 }  // namespace

@@ -20,14 +20,14 @@ struct Row {
 
 class InsertWriter final : public Writer {
  public:
-  explicit InsertWriter(WriterOptions options) : options_(std::move(options)), index_(options_.unique_key) {}
+  explicit InsertWriter(WriterOptions options) : Writer(std::move(options)), index_(options_.unique_key) {}
 
   Status open(mongo::Client& client, std::stop_token stop) override {
-    forget();
+    TIDEMARK_TRY(Writer::open(client, stop));
     if (options_.unique_key.empty() || !options_.target.fixed()) return {};
     TableName target;
     options_.target.expand({}, target);
-    return index_.ensure(client, target, std::move(stop));
+    return ensure_one(client, target, std::move(stop));
   }
 
   WriteResult plan(std::span<const Event> events) override {
@@ -58,7 +58,8 @@ class InsertWriter final : public Writer {
   std::span<const TableName> targets() const override { return targets_; }
 
   Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop) override {
-    if (options_.unique_key.empty()) return Writer::ensure_one(client, target, std::move(stop));
+    TIDEMARK_TRY(Writer::ensure_one(client, target, stop));
+    if (options_.unique_key.empty()) return {};
     return index_.ensure(client, target, std::move(stop));
   }
 
@@ -112,36 +113,74 @@ class InsertWriter final : public Writer {
     document.concat(event.after);
   }
 
-  WriteResult write_rows(mongo::Client& client, size_t begin, size_t end, std::stop_token stop) {
-    const TableName& target = targets_[rows_[begin].target];
-    WriteResult result;
-    const auto run = [&](const bson::Builder& command, size_t first, size_t last) -> Status {
-      result = write_command(client, target, command.view(), begin + first, begin + last, stop);
-      return result ? Status() : fail(result.error().error);
-    };
-    const auto each = [&](size_t i, bson::Builder& document) { build(begin + i, document); };
-    if (auto done = for_each_command(kInsert, target.name, end - begin, each, run); !done) return result;
-    return {};
+  // {q: {_id, $nor: [{}]}, u: [{$replaceWith: the document}], upsert: true}: matches nothing, and so inserts, or is refused by
+  // the same unique indexes as an insert; but an update by a pipeline leaves Timestamp(0, 0) as it is.
+  void build_upsert(size_t row, const TableName& target, bson::Builder& statement) const {
+    bson::Builder document;
+    build(row, document);
+    bson::Builder query;
+    if (const auto id = document.view().find("_id")) {
+      bson::Builder equal;
+      equal.append("$eq", *id);
+      query.append("_id", equal.view());
+    }
+    append_shard_key(known_.shard_key(target), document.view(), query);
+    bson::Builder none;
+    none.append("0", bson::Builder().view());
+    query.append_array("$nor", none.view());
+    bson::Builder literal;
+    literal.append("$literal", document.view());
+    bson::Builder stage;
+    stage.append("$replaceWith", literal.view());
+    bson::Builder pipeline;
+    pipeline.append("0", stage.view());
+    statement.append("q", query.view()).append_array("u", pipeline.view()).append("upsert", true);
   }
 
-  WriteResult write_command(mongo::Client& client, const TableName& target, bson::View command, size_t begin,
-                            size_t end, std::stop_token stop) {
-    auto reply = client.write_batch(target.schema, command, std::move(stop));
-    if (!reply) return write_failed(std::move(reply).error(), first_event(begin));
-    for (const mongo::WriteError& failed : mongo::write_errors(*reply)) {
-      if (failed.code == mongo::kDuplicateKey && index_.is_repetition(failed)) continue;
-      if (begin + failed.index >= end)
-        return write_failed(
-            {React::kFatal, std::string(kWho) + ": an error of a statement that was not sent"});
-      const size_t event = rows_[begin + failed.index].event;
-      Error error = mongo::classify_document(failed.code, failed.message, kWho + (" " + target.text()));
-      if (failed.code == mongo::kDuplicateKey)
-        error.hint =
-            "a unique index of the destination's own refuses it; add its fields to unique_key only if a "
-            "document with the same values is the same event";
-      return write_failed(std::move(error), std::min(event, first_event(end)), event);
-    }
-    return {};
+  WriteResult write_rows(mongo::Client& client, size_t begin, size_t end, std::stop_token stop) {
+    const TableName& target = targets_[rows_[begin].target];
+    plain_.clear();
+    stamped_.clear();
+    for (size_t i = begin; i < end; ++i)
+      (has_zero_timestamp(events_[rows_[i].event].after) ? stamped_ : plain_).push_back(i);
+    const auto insert = [&](size_t row, bson::Builder& document) { build(row, document); };
+    if (auto done = send(client, target, kInsert, plain_, insert, begin, stop); !done) return done;
+    const auto upsert = [&](size_t row, bson::Builder& statement) { build_upsert(row, target, statement); };
+    return send(client, target, kUpdate, stamped_, upsert, begin, stop);
+  }
+
+  template <class Build>
+  WriteResult send(mongo::Client& client, const TableName& target, const Verb& verb,
+                   const std::vector<size_t>& rows, Build build_row, size_t begin, std::stop_token stop) {
+    WriteResult result;
+    const auto failed = [&](Error error, size_t row) -> Status {
+      const size_t event = rows_[row].event;
+      result = write_failed(rejected(std::move(error)), std::min(event, first_event(begin)), event);
+      return fail(result.error().error);
+    };
+    const auto each = [&](size_t i, bson::Builder& out) { build_row(rows[i], out); };
+    Handlers handlers;
+    handlers.on_reply = [&](bson::View reply, size_t first, size_t last) -> Status {
+      for (const mongo::WriteError& error : mongo::write_errors(reply)) {
+        if (error.code == mongo::kDuplicateKey && index_.is_repetition(error)) continue;
+        if (first + error.index >= last) return fail(unknown_statement());
+        return failed(refusal(error, target), rows[first + error.index]);
+      }
+      return {};
+    };
+    handlers.on_refused = [&](size_t i, Error error) { return failed(std::move(error), rows[i]); };
+    Status sent = send_statements(client, target, verb, rows.size(), each, handlers, std::move(stop));
+    if (!sent && result) result = write_failed(std::move(sent).error(), first_event(begin));
+    return result;
+  }
+
+  static Error refusal(const mongo::WriteError& failed, const TableName& target) {
+    Error error = mongo::classify_document(failed.code, failed.message, kWho + (" " + target.text()));
+    if (failed.code == mongo::kDuplicateKey)
+      error.hint =
+          "a unique index of the destination's own refuses it; add its fields to unique_key only if a "
+          "document with the same values is the same event";
+    return error;
   }
 
   // The first event of what isn't written yet.
@@ -151,10 +190,11 @@ class InsertWriter final : public Writer {
     return first;
   }
 
-  const WriterOptions options_;
   UniqueIndex index_;
   std::span<const Event> events_;
-  std::vector<Row> rows_;  // those of one target stand together
+  std::vector<Row> rows_;        // those of one target stand together
+  std::vector<size_t> plain_;    // of rows_: those that are inserted
+  std::vector<size_t> stamped_;  // and those with a Timestamp(0, 0) that an insert would change
   std::vector<TableName> targets_;
   TableName scratch_;
   Namespace last_ns_;

@@ -92,8 +92,10 @@ Result<std::unique_ptr<mongo::Client>> Options::client() const {
   return mongo::Client::create({uri, "mongodb sink", grant});
 }
 
-std::unique_ptr<Writer> Options::make_writer() const {
-  return current ? make_current_writer(writer) : make_insert_writer(writer);
+std::unique_ptr<Writer> Options::make_writer(Clock& clock) const {
+  WriterOptions options = writer;
+  options.clock = &clock;
+  return current ? make_current_writer(std::move(options)) : make_insert_writer(std::move(options));
 }
 
 mongo::Lease Options::lease(const std::string& pipeline) const {

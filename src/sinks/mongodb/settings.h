@@ -25,7 +25,7 @@ struct Options {
   std::chrono::milliseconds lease_ttl{30'000};
 
   Result<std::unique_ptr<mongo::Client>> client() const;
-  std::unique_ptr<Writer> make_writer() const;
+  std::unique_ptr<Writer> make_writer(Clock& clock) const;
   mongo::Lease lease(const std::string& pipeline) const;
 };
 

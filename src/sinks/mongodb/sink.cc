@@ -19,8 +19,8 @@ Error closed() { return {React::kRetry, "mongodb sink: the lease is not held; op
 
 class MongodbSink final : public Sink {
  public:
-  MongodbSink(const Options& options, std::unique_ptr<Client> client)
-      : client_(std::move(client)), writer_(options.make_writer()) {}
+  MongodbSink(const Options& options, std::unique_ptr<Client> client, Clock& clock)
+      : client_(std::move(client)), writer_(options.make_writer(clock)) {}
 
   // Asks the server something, so that a wrong password is told before the first event.
   Status open(std::stop_token stop) override {
@@ -52,7 +52,7 @@ class MongodbTransactionalSink final : public TransactionalSink {
                            std::shared_ptr<Client> store_client, const ComponentContext& context)
       : use_transactions_(options.transactions),
         client_(std::move(client)),
-        writer_(options.make_writer()),
+        writer_(options.make_writer(*context.clock)),
         lease_(client_, options.position_database, options.lease(context.pipeline), *context.clock),
         store_(std::move(store_client), options.position_database, options.lease(context.pipeline),
                *context.clock) {}
@@ -105,14 +105,19 @@ class MongodbTransactionalSink final : public TransactionalSink {
     // The position first: an owner that lost its lease learns it before it touches a document.
     if (Status saved = lease_.save_in_transaction(resume_after, stop); !saved) {
       client_->abort_transaction();
+      // Another owner, or no position at all: a transaction can't tell, because it reads as of its beginning.
+      if (saved.error().react == React::kFenced) {
+        if (Status owner = lease_.check(stop); !owner) return write_failed(std::move(owner).error());
+      }
       return write_failed(std::move(saved).error());
     }
     if (auto written = writer_->write(*client_, stop); !written) {
       client_->abort_transaction();
-      const React react = written.error().error.react;
+      const Error& error = written.error().error;
       // A statement that fails ends the transaction, and doesn't always say which event it was; a duplicate is no failure
       // at all. Outside of a transaction each statement answers for itself.
-      if (react == React::kReject || react == React::kFatal) return write_then_save(resume_after, stop);
+      if (error.react == React::kReject || error.unknown || mongo::may_be_a_document(error.code))
+        return write_then_save(resume_after, stop);
       return written;
     }
     auto committed = client_->commit_transaction();
@@ -140,7 +145,9 @@ class MongodbTransactionalSink final : public TransactionalSink {
       const bool fenced = stored.error().react == React::kFenced;
       return write_failed(fenced ? std::move(stored).error() : std::move(failure));
     }
-    last_ = *stored ? (*stored)->position : Position();
+    // A position that is gone must not come into being again by the next save.
+    if (!*stored) return write_failed(lease_.gone());
+    last_ = (*stored)->position;
     if (telling && last_ == resume_after) return {};
     return write_failed(std::move(failure));
   }
@@ -174,10 +181,11 @@ Result<std::unique_ptr<TransactionalSink>> make_mongodb_transactional(const conf
                                                     context);
 }
 
-Result<std::unique_ptr<Sink>> make_mongodb_sink(const config::Settings& settings, const ComponentContext&) {
+Result<std::unique_ptr<Sink>> make_mongodb_sink(const config::Settings& settings,
+                                                const ComponentContext& context) {
   TIDEMARK_ASSIGN(const Options options, mongodb_sink::options_of(settings));
   TIDEMARK_ASSIGN(std::unique_ptr<Client> client, options.client());
-  return std::make_unique<MongodbSink>(options, std::move(client));
+  return std::make_unique<MongodbSink>(options, std::move(client), *context.clock);
 }
 
 Result<std::unique_ptr<PositionStore>> make_mongodb_sink_positions(const config::Settings& settings,

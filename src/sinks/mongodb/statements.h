@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "bson/document.h"
+#include "core/row_plan.h"
 #include "core/sink.h"
 #include "mongo/client.h"
 
@@ -47,9 +48,30 @@ Status for_each_command(
     const Verb& verb, std::string_view collection, size_t count, const BuildStatement& build,
     const std::function<Status(const bson::Builder& command, size_t begin, size_t end)>& run);
 
+// The same, sent. `on_reply` takes each answer with the statements it is for; `on_refused` takes the one statement for which
+// the server refuses a whole command (ok: 0), after that was divided until it was found: never inside of a transaction,
+// which such a refusal ends. Any other failure is returned.
+struct Handlers {
+  std::function<Status(bson::View reply, size_t begin, size_t end)> on_reply;
+  std::function<Status(size_t i, Error error)> on_refused;
+};
+Status send_statements(mongo::Client& client, const TableName& target, const Verb& verb, size_t count,
+                       const BuildStatement& build, const Handlers& handlers, std::stop_token stop);
+
+// What was refused for one statement alone is about its document, whatever the same code means of a whole command.
+Error rejected(Error error);
+
+// Fields of a document that the server would write its own clock into: Timestamp(0, 0) at the top level, `_id` aside. Only
+// `insert` does that, and the classic replacement; an update by a pipeline keeps them.
+bool is_zero_timestamp(const bson::Element& field);
+bool has_zero_timestamp(bson::View document);
+
+// {path: {$eq: value of the document, or null}} for each path: a mongos finds the one shard of a statement by it.
+void append_shard_key(const std::vector<std::string>& paths, bson::View document, bson::Builder& query);
+
 // A server that answers for a statement it was never sent.
 inline Error unknown_statement() {
-  return {React::kFatal, "mongodb sink: the server names a statement that was not sent"};
+  return {React::kRetry, "mongodb sink: the server names a statement that was not sent"};
 }
 
 }  // namespace tidemark::mongodb_sink

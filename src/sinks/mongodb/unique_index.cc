@@ -57,8 +57,17 @@ Status UniqueIndex::ensure(mongo::Client& client, const TableName& target, std::
     if (there) return {};
   }
   if (std::find(kRefused.begin(), kRefused.end(), error.code) != kRefused.end()) {
-    return fail(React::kConfig, where + error.what,
-                "drop the index that is in its way, or choose another unique_key", error.code);
+    const bool in_the_way = error.code == kOptionsConflict || error.code == kSpecsConflict;
+    return fail(
+        React::kConfig, where + error.what,
+        in_the_way
+            ? "another index of these fields stands in its way: drop that one, or choose another unique_key"
+        : client.known().sharded
+            ? "on a sharded collection a unique index has to begin with the shard key: choose a unique_key "
+              "that does, shard the collection by the unique_key, or leave unique_key out (`_id` alone tells "
+              "repetitions then)"
+            : "choose another unique_key: the server can't make such an index",
+        error.code);
   }
   return fail(std::move(error));
 }

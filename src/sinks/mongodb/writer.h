@@ -1,9 +1,8 @@
 // What becomes of a batch of events in the destination: the two modes of the sink `mongodb`. A writer belongs to one sink
-// instance and its thread; it keeps the names of the collections that it has seen to.
+// instance and its thread; it keeps what it has seen of the collections.
 #pragma once
 
 #include <memory>
-#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -12,6 +11,7 @@
 #include "core/row_plan.h"
 #include "core/sink.h"
 #include "mongo/client.h"
+#include "sinks/mongodb/targets.h"
 
 namespace tidemark::mongodb_sink {
 
@@ -20,17 +20,19 @@ struct WriterOptions {
   std::vector<std::string> unique_key;
   std::string guard_field;
   OnDrop on_drop = OnDrop::kApply;
+  Clock* clock = nullptr;  // outlives the writer
 };
 
 class Writer {
  public:
+  explicit Writer(WriterOptions options);
   virtual ~Writer() = default;
 
   // Called with every open: what doesn't need an event to be known is created, or refused.
   virtual Status open(mongo::Client& client, std::stop_token stop);
   // Checks the events and takes them in; they must outlive the write. On an error `culprit` names one.
   virtual WriteResult plan(std::span<const Event> events) = 0;
-  // Creates what the planned events need and isn't there: a transaction can't.
+  // Creates what the planned events need and isn't there, which a transaction can't; and sees that what was there still is.
   Status ensure(mongo::Client& client, std::stop_token stop);
   // Writes what was planned, inside of the client's transaction when there is one. Outside of one it may be repeated after
   // any failure, and tells which document is to blame.
@@ -44,11 +46,8 @@ class Writer {
   virtual bool gets_documents(size_t) const { return true; }
   virtual Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop);
 
-  // Collections are looked at again.
-  void forget() { ensured_.clear(); }
-
- private:
-  std::set<std::string> ensured_;
+  const WriterOptions options_;
+  Targets known_;
 };
 
 // Mode "insert": documents are only ever added; one that is there already is taken for the same.

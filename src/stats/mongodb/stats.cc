@@ -77,7 +77,7 @@ class MongodbStats final : public StatsProbe {
   Result<StatsReport> report(bson::View reply) const {
     const auto batch = reply.find_path("cursor.firstBatch");
     const auto cursor = reply.find_path("cursor.id");
-    if (!batch || !batch->is_array()) return fail(React::kFatal, describe() + ": a reply without a cursor");
+    if (!batch || !batch->is_array()) return fail(React::kRetry, describe() + ": a reply without a cursor");
     if (cursor && cursor->integer().value_or(0) != 0) {
       return fail(React::kConfig,
                   describe() + ": more than " + std::to_string(kGroupsMax) +
