@@ -111,9 +111,9 @@ Result<StoredPosition> StoredPosition::decode(std::string_view bytes) {
   if (!reader.ok || !reader.rest.empty()) return corrupt("its fields do not fill it exactly");
   // An empty token is the empty Position: no bytes, so it must not be built from a View of a document.
   if (!token.empty()) {
-    const bson::View view(reinterpret_cast<const uint8_t*>(token.data()),
-                          static_cast<uint32_t>(token.size()));
-    stored.position = Position(view, time);
+    const auto view = bson::View::parse({reinterpret_cast<const uint8_t*>(token.data()), token.size()});
+    if (!view) return corrupt("its token is " + view.error().what);
+    stored.position = Position(*view, time);
   }
   return stored;
 }

@@ -8,7 +8,7 @@ bson::Document from_hex(std::string_view hex) {
   std::vector<uint8_t> bytes;
   for (size_t i = 0; i + 1 < hex.size(); i += 2)
     bytes.push_back(static_cast<uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-  return bson::Document(bson::View(bytes.data(), static_cast<uint32_t>(bytes.size())));
+  return bson::Document(bson::View::unchecked(bytes.data(), static_cast<uint32_t>(bytes.size())));
 }
 
 class OddDocuments : public SetTest {

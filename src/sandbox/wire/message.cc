@@ -61,7 +61,7 @@ class Reader {
       return tl::unexpected(std::move(error));
     }
     at_ += static_cast<size_t>(size);
-    return bson::View(bytes.data(), static_cast<uint32_t>(size));
+    return bson::View::unchecked(bytes.data(), static_cast<uint32_t>(size));
   }
   void limit(size_t end) { bytes_ = bytes_.first(end); }
 
