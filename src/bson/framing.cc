@@ -31,6 +31,22 @@ class FramingCheck {
     return nullptr;
   }
 
+  // The fields of one level alone, each judged by its own lengths.
+  std::optional<std::vector<OuterField>> outer() {
+    std::vector<OuterField> fields;
+    shallow_ = true;
+    if (enter(size_) != nullptr || end() + 1 != size_ || bytes_[end()] != 0) return std::nullopt;
+    while (at_ != end()) {
+      const uint8_t type = bytes_[at_];
+      const std::string_view key(reinterpret_cast<const char*>(bytes_ + at_ + 1));
+      if (field() != nullptr) return std::nullopt;
+      const size_t value_at =
+          static_cast<size_t>(reinterpret_cast<const uint8_t*>(key.data()) - bytes_) + key.size() + 1;
+      fields.push_back({type, key, {bytes_ + value_at, at_ - value_at}});
+    }
+    return fields;
+  }
+
   size_t at() const { return at_; }
   std::string path() const {
     std::string path;
@@ -98,7 +114,17 @@ class FramingCheck {
     return nullptr;
   }
 
+  // By its first length, which counts all of it.
+  const char* skip_whole() {
+    if (left() < kEmptyDocument) return "a document that has no room for its length";
+    const uint32_t size = load_u32(bytes_ + at_);
+    if (size < kEmptyDocument || size > left()) return "a document whose length disagrees with its bytes";
+    at_ += size;
+    return nullptr;
+  }
+
   const char* variable(uint8_t type) {
+    if (shallow_ && (type == kDocument || type == kArray || type == kCodeWithScope)) return skip_whole();
     switch (type) {
       case kDocument:
       case kArray:
@@ -140,6 +166,7 @@ class FramingCheck {
   const uint8_t* bytes_;
   size_t size_;
   int levels_;
+  bool shallow_ = false;
   size_t at_ = 0;
   int depth_ = 0;
   std::array<uint32_t, kDepthMax> ends_;  // of each open document: its terminator
@@ -148,6 +175,26 @@ class FramingCheck {
 };
 
 }  // namespace
+
+bool is_framed_value(uint8_t type, std::span<const uint8_t> bytes, int levels) {
+  const int8_t size = kValueBytes[type];
+  if (size != kVariable) return size >= 0 && bytes.size() == static_cast<size_t>(size);
+  // As the one field of a document.
+  std::vector<uint8_t> document(4);
+  document.push_back(type);
+  document.push_back(0);
+  document.insert(document.end(), bytes.begin(), bytes.end());
+  document.push_back(0);
+  for (size_t i = 0; i < 4; ++i) document[i] = static_cast<uint8_t>(document.size() >> (8 * i));
+  if (find_framing_flaw(document, levels + 1)) return false;
+  const auto fields = outer_fields(document);
+  return fields && fields->size() == 1 && fields->front().value.size() == bytes.size();
+}
+
+std::optional<std::vector<OuterField>> outer_fields(std::span<const uint8_t> bytes) {
+  if (bytes.size() > INT32_MAX) return std::nullopt;
+  return FramingCheck(bytes.data(), bytes.size(), 1).outer();
+}
 
 std::optional<FramingFlaw> find_framing_flaw(std::span<const uint8_t> bytes, int levels) {
   if (bytes.size() > INT32_MAX) return FramingFlaw{{}, 0, "it is longer than a BSON document can be"};

@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace tidemark::bson {
 
@@ -42,5 +44,18 @@ struct FramingFlaw {
 
 // Empty when `bytes` are exactly one document of at most `levels` levels.
 std::optional<FramingFlaw> find_framing_flaw(std::span<const uint8_t> bytes, int levels = kDepthMax);
+
+// Whether `bytes` are exactly one value of this type, `levels` being what documents in it may have.
+bool is_framed_value(uint8_t type, std::span<const uint8_t> bytes, int levels);
+
+// A field of a document that isn't framed all the way down.
+struct OuterField {
+  uint8_t type = 0;
+  std::string_view key;
+  std::span<const uint8_t> value;
+};
+// For saving what can be saved: the fields of the outermost level, where they are right by their own lengths, whatever lies
+// inside of them. Empty when not even this level is right.
+std::optional<std::vector<OuterField>> outer_fields(std::span<const uint8_t> bytes);
 
 }  // namespace tidemark::bson

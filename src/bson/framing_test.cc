@@ -56,11 +56,15 @@ RC_GTEST_PROP(Walk, MeetsEveryByteOfDamagedDocumentsOrTheyAreRefused, ()) {
 
 RC_GTEST_PROP(Builder, CopiesElementsByteForByte, (std::vector<uint32_t> choices)) {
   const Document document = ArbitraryBson(choices, ArbitraryBson::Kind::kFramed).document();
-  Builder copy, whole;
+  Builder copy, whole, concatenated;
   for (const Element field : document.view()) copy.append(field.key(), field);
   whole.concat(document.view());
   RC_ASSERT(copy.view() == document.view());
   RC_ASSERT(whole.view() == document.view());
+  // libbson's own, which some callers use on its documents, copies the bytes as well.
+  const bson_t raw = document.view().raw();
+  bson_concat(concatenated.raw(), &raw);
+  RC_ASSERT(concatenated.view() == document.view());
 }
 
 TEST(Framing, JudgesNoContents) {
