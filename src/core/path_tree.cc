@@ -75,9 +75,9 @@ PathTree::State PathTree::step(const State& from, std::string_view key) const {
 }
 
 void PathTree::keep_only(bson::View document, const State& state, bool is_array, bson::Builder& out) const {
-  uint32_t index = 0;
+  uint32_t position = 0, index = 0;
   for (const bson::Element element : document) {
-    const State next = step(state, element.key());
+    const State next = step(state, element, is_array, position++);
     if (!next.touched()) continue;
     const std::string number = is_array ? std::to_string(index) : std::string();
     const std::string_view key = is_array ? std::string_view(number) : element.key();

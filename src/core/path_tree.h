@@ -32,14 +32,20 @@ class PathTree {
   State root() const { return {{0}, false}; }
   State step(const State& from, std::string_view key) const;
 
+  // The step into an element of `document` or of an array: an item is named by its position, whatever its key says. A server
+  // keeps an array with other keys than 0, 1, 2, ... as it came, and nothing in it may slip past a path.
+  State step(const State& from, const bson::Element& element, bool in_array, uint32_t position) const {
+    return in_array ? step(from, std::to_string(position)) : step(from, element.key());
+  }
+
   // Appends `document` (or array) to `out` with `leaf(element, key, out)` in place of every field that a path names;
   // what leaf doesn't append is gone, and array items close up.
   template <class Leaf>
   void rewrite(bson::View document, const State& state, bool is_array, bson::Builder& out,
                const Leaf& leaf) const {
-    uint32_t index = 0;
+    uint32_t position = 0, index = 0;
     for (const bson::Element element : document) {
-      const State next = step(state, element.key());
+      const State next = step(state, element, is_array, position++);
       const std::string number = is_array ? std::to_string(index) : std::string();
       const std::string_view key = is_array ? std::string_view(number) : element.key();
       if (next.matched) {

@@ -84,7 +84,9 @@ bool is_secret(const Growing& growing, const std::string& place) {
 void grow(Growing& growing, bson::Builder& out, const std::string& place, int depth, bool is_array) {
   const int fields = *rc::gen::inRange(0, 5);
   for (int i = 0; i < fields; ++i) {
-    const std::string name = is_array ? std::to_string(i) : std::string(1, static_cast<char>('a' + i % 4));
+    // Arrays mostly have indexes for keys, and a server keeps those that don't.
+    const std::string name = is_array ? (*rc::gen::inRange(0, 4) == 0 ? "x.y" : std::to_string(i))
+                                      : std::string(1, static_cast<char>('a' + i % 4));
     const std::string here = is_array ? place : place.empty() ? name : place + "." + name;
     const int kind = depth == 0 ? 0 : *rc::gen::inRange(0, 3);
     if (kind == 0) {

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "bson/document.h"
 #include "core/event.h"
 #include "core/position.h"
@@ -40,9 +41,22 @@ inline Position position_at(uint32_t n) {
   return Position(token_doc(n), bson::Timestamp{1700000000u + n / 10, 1u + n % 10});
 }
 
-// An event of collection shop.orders. `extra` holds further fields of the change event, as Extended JSON.
-inline bson::Document change_event(uint32_t n, std::string_view op, std::string_view key_json,
-                                   std::string_view extra_json = "{}") {
+// The document of these bytes, which may hold what no text says and no builder builds.
+inline bson::Document framed(std::string_view hex) {
+  const auto bytes = from_hex(hex);
+  auto view = bson::View::parse(bytes ? std::span<const uint8_t>(*bytes) : std::span<const uint8_t>());
+  if (!view) ADD_FAILURE() << hex << ": " << view.error().what;
+  return view ? bson::Document(*view) : bson::Document();
+}
+
+// {"_id": 1, "a": a binary of subtype 2 without its inner length, "b": 2, "c": "end"}
+inline bson::Document odd_binary() {
+  return framed("2d000000105f69640001000000056100050000000201020304051062000200000002630004000000656e640000");
+}
+
+// An event of collection shop.orders. `extra` holds further fields of the change event.
+inline bson::Document change_event(uint32_t n, std::string_view op, const bson::Document& key,
+                                   const bson::Document& extra) {
   bson::Builder event;
   event.append("_id", token_doc(n).view());
   event.append("operationType", op);
@@ -51,9 +65,23 @@ inline bson::Document change_event(uint32_t n, std::string_view op, std::string_
   bson::Builder ns;
   ns.append("db", "shop").append("coll", "orders");
   event.append("ns", ns.view());
-  event.append("documentKey", doc(key_json).view());
-  event.concat(doc(extra_json));
+  event.append("documentKey", key.view());
+  event.concat(extra);
   return event.finish();
+}
+
+// The same, both as Extended JSON.
+inline bson::Document change_event(uint32_t n, std::string_view op, std::string_view key_json,
+                                   std::string_view extra_json = "{}") {
+  return change_event(n, op, doc(key_json), doc(extra_json));
+}
+
+// An event that carries `document` whole, under its own _id.
+inline bson::Document change_event_of(uint32_t n, std::string_view op, const bson::Document& document) {
+  bson::Builder key, extra;
+  if (const auto id = document.view().find("_id")) key.append("_id", *id);
+  extra.append("fullDocument", document.view());
+  return change_event(n, op, key.finish(), extra.finish());
 }
 
 // Adds `raw` to the batch, parsed; the batch owns the bytes.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bson/json.h"
+#include "bson/json_reader.h"
 #include "conformance/sink_contract.h"
 #include "env/posix/file_system.h"
 #include "support/faulty_file_system.h"
@@ -111,6 +112,26 @@ TEST(FileSink, ExtJsonIsTheWholeEventAndNothingElse) {
   auto back = bson::Document::from_json(lines[0]);
   ASSERT_TRUE(back.has_value()) << back.error().what;
   EXPECT_TRUE(back->view() == event.raw) << lines[0];
+}
+
+TEST(FileSink, CarriesADocumentWholeWhateverItsBytes) {
+  const bson::Document event = change_event_of(1, "insert", odd_binary());
+  EventBatch batch;
+  add_event(batch, event);
+  OneFile harness;
+  ASSERT_TRUE(harness.make()->write(batch.events(), {}));
+  const auto lines = harness.lines();
+  ASSERT_EQ(lines.size(), 1u);
+  const auto back = bson::read_json(lines[0]);
+  ASSERT_TRUE(back) << lines[0];
+  EXPECT_EQ(back->view(), event.view()) << lines[0];
+
+  OneFile debezium;
+  ASSERT_TRUE(debezium.make_with("debezium")->write(batch.events(), {}));
+  const auto envelope = nlohmann::json::parse(debezium.lines().at(0));
+  const auto document = bson::read_json(envelope["after"].get<std::string>());
+  ASSERT_TRUE(document) << envelope;
+  EXPECT_EQ(document->view(), odd_binary().view()) << envelope;
 }
 
 TEST(FileSink, DebeziumIsItsEnvelope) {

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "sinks/mongodb/unique_index.h"
+#include "support/change_events.h"
 
 namespace tidemark::mongodb_sink {
 namespace {
@@ -35,6 +36,18 @@ TEST(Statements, AreOneUnorderedCommandWhereTheyFit) {
       {"_id": {"$numberLong": "0"}, "f": "x"}, {"_id": {"$numberLong": "1"}, "f": "xx"}]})")
                                         .view());
   EXPECT_TRUE(send({}).empty());
+}
+
+TEST(Statements, CarryADocumentWholeWhateverItsBytes) {
+  const bson::Document odd = testing::odd_binary();
+  bson::Document command;
+  const auto build = [&](size_t, bson::Builder& statement) { statement.concat(odd); };
+  const auto run = [&](const bson::Builder& built, size_t, size_t) -> Status {
+    command = built.finish();
+    return {};
+  };
+  ASSERT_TRUE(for_each_command(kInsert, "orders", 1, build, run));
+  EXPECT_EQ(command.view().find_path("documents.0")->document(), odd.view());
 }
 
 RC_GTEST_PROP(Statements, EachIsSentOnceInOrderAndNoCommandIsTooLarge, ()) {

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "bson/json.h"
+#include "bson/json_reader.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/test_support.h"
 #include "support/change_events.h"
@@ -18,7 +19,9 @@ namespace {
 using testing::add_event;
 using testing::add_insert;
 using testing::change_event;
+using testing::change_event_of;
 using testing::inserts;
+using testing::odd_binary;
 using testing::position_at;
 using testing::sqlite_settings;
 using testing::SqliteReader;
@@ -58,6 +61,62 @@ constexpr const char* kKey = R"({"_id":1})";
 constexpr const char* kOther = R"({"_id":{"$oid":"56e1fc72e0c917e9c4714161"}})";
 
 std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
+
+TEST_F(SqliteSink, CarriesADocumentWholeWhateverItsBytes) {
+  for (const char* mode : {"current", "log"}) {
+    SCOPED_TRACE(mode);
+    path_ = folder_.file(std::string(mode) + ".db");
+    auto sink = opened(sqlite_settings(path_, mode));
+    EventBatch batch;
+    add_event(batch, change_event_of(1, "insert", odd_binary()));
+    ASSERT_TRUE(write(*sink, batch, 1));
+    const auto docs = rows("SELECT doc FROM orders");
+    ASSERT_EQ(docs.size(), 1u);
+    const auto back = bson::read_json(docs[0]);
+    ASSERT_TRUE(back) << docs[0];
+    EXPECT_EQ(back->view(), odd_binary().view()) << docs[0];
+  }
+}
+
+// {"_id": "a" and one more byte that is no UTF-8}
+bson::Document latin_id(const char* last_byte) {
+  return testing::framed(std::string("11000000"
+                                     "025f69640003000000"
+                                     "61") +
+                         last_byte +
+                         "00"
+                         "00");
+}
+
+TEST_F(SqliteSink, TwoIdsThatAreNotUtf8AreTwoRows) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  EventBatch batch;
+  add_event(batch, change_event_of(1, "insert", latin_id("e9")));
+  add_event(batch, change_event_of(2, "insert", latin_id("e8")));
+  ASSERT_TRUE(write(*sink, batch, 2));
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"2"});
+  EventBatch gone;
+  add_event(gone, change_event(3, "delete", latin_id("e9"), testing::doc("{}")));
+  ASSERT_TRUE(write(*sink, gone, 3));
+  const auto left = rows("SELECT id FROM orders");
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(bson::read_json_value(left[0], "_id")->view(), latin_id("e8").view());
+}
+
+TEST_F(SqliteSink, ALiteralDocumentIsNotTheTypeThatItLooksLike) {
+  auto sink = opened(sqlite_settings(path_, "current"));
+  bson::Builder looks_like_one, literal;
+  looks_like_one.append("$numberInt", "1");
+  literal.append("_id", int32_t{1}).append("a", looks_like_one.view());
+  EventBatch batch;
+  add_event(batch, change_event_of(1, "insert", literal.finish()));
+  add_event(batch, change_event(2, "insert", R"({"_id":2})", after(R"({"_id":2,"a":1})")));
+  ASSERT_TRUE(write(*sink, batch, 2));
+  const auto docs = rows("SELECT doc FROM orders ORDER BY token");
+  ASSERT_EQ(docs.size(), 2u);
+  EXPECT_EQ(bson::read_json(docs[0])->view(), literal.view());
+  EXPECT_EQ(docs[1], R"({"_id":{"$numberInt":"2"},"a":{"$numberInt":"1"}})");
+}
 
 TEST_F(SqliteSink, CurrentKeepsOneRowPerDocumentAndDeletesRemoveIt) {
   auto sink = opened(sqlite_settings(path_, "current"));

@@ -7,8 +7,11 @@
 namespace tidemark {
 namespace {
 
+using testing::add_event;
+using testing::change_event_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::odd_binary;
 
 config::Settings redact_settings(std::vector<std::string> paths, std::string action,
                                  std::string salt = "s3cret") {
@@ -49,6 +52,33 @@ TEST_F(RedactTest, HidesAFieldWhereverTheEventCarriesIt) {
   EXPECT_THAT(json(event.raw), Not(HasSubstr("ann@x")));
   EXPECT_THAT(json(event.raw), Not(HasSubstr("bob@x")));
   EXPECT_GT(event.after_extra, 0u);
+}
+
+// A loop that stopped at a value it couldn't read took it for the document's end: what lay behind was neither hidden nor kept.
+TEST_F(RedactTest, HidesWhatLiesBehindAValueThatNobodyCanRead) {
+  const auto redact = make({"c"}, "mask");
+  Event& event = add_event(batch_, change_event_of(1, "insert", odd_binary()));
+  ASSERT_TRUE(redact->apply(event, batch_));
+  EXPECT_EQ(event.after.find("c")->string(), "***");
+  EXPECT_EQ(event.after.find("b")->integer(), 2);
+  EXPECT_EQ(event.after.find("a")->value_bytes().size(), 10u);
+}
+
+TEST_F(RedactTest, HidesInTheItemsOfAnArrayWhateverTheirKeysSay) {
+  bson::Builder card, items, document;
+  card.append("card", "4111").append("kind", "v");
+  items.append("x", card.view()).append("", card.view()).append("a.b", card.view());
+  document.append("_id", int32_t{1}).append_array("items", items.view());
+  for (const char* action : {"mask", "drop"}) {
+    const auto redact = make({"items.card"}, action);
+    Event& event = add_event(batch_, change_event_of(++next_, "insert", document.finish()));
+    ASSERT_TRUE(redact->apply(event, batch_));
+    EXPECT_THAT(json(event.raw), Not(HasSubstr("4111"))) << action;
+    int kinds = 0;
+    for (const bson::Element item : event.after.find("items")->document())
+      kinds += item.document().find("kind") ? 1 : 0;
+    EXPECT_EQ(kinds, 3);
+  }
 }
 
 TEST_F(RedactTest, GoesThroughDocumentsAndArrays) {
