@@ -5,14 +5,15 @@ namespace tidemark::mongodb {
 void BatchReader::start(Position position) {
   position_ = std::move(position);
   merger_.reset();
+  pending_flaw_.clear();
 }
 
 Result<SourceBatch> BatchReader::read(ReplyPtr reply) {
   const CursorReply parts = *read_cursor_reply(reply->view());
   SourceBatch batch;
   batch.events = pool_.take();
-  batch.events->own(std::move(reply));
-  TIDEMARK_TRY(add_events(parts.batch, *batch.events));
+  batch.events->own(reply);
+  TIDEMARK_TRY(add_events(parts.batch, *reply, *batch.events));
   batch.closed = parts.id == 0;
   if (batch.closed && merger_.pending())
     return fail(React::kRetry, "the server closed the stream in the middle of a split event");
@@ -21,27 +22,35 @@ Result<SourceBatch> BatchReader::read(ReplyPtr reply) {
   return batch;
 }
 
-Status BatchReader::add_events(bson::View array, EventBatch& batch) {
+Status BatchReader::add_events(bson::View array, const Reply& reply, EventBatch& batch) {
+  size_t index = 0;
   for (const bson::Element item : array) {
+    const std::string_view flaw = reply.flaw(index++);
     if (!item.is_document())
       return fail(React::kFatal, "an item of the change stream's batch is not a document");
     const bson::View raw = item.document();
     if (SplitMerger::is_fragment(raw)) {
+      if (pending_flaw_.empty()) pending_flaw_ = flaw;
       TIDEMARK_ASSIGN(const bson::Document whole, merger_.add(raw));
       if (!whole) continue;
       batch.own(std::make_shared<const bson::Document>(whole));
-      TIDEMARK_TRY(add_event(whole, batch));
+      TIDEMARK_TRY(add_event(whole, pending_flaw_, batch));
+      pending_flaw_.clear();
     } else {
       if (merger_.pending())
         return fail(React::kRetry, "a split event was followed by another before it was whole");
-      TIDEMARK_TRY(add_event(raw, batch));
+      TIDEMARK_TRY(add_event(raw, flaw, batch));
     }
   }
   return {};
 }
 
-Status BatchReader::add_event(bson::View raw, EventBatch& batch) {
-  TIDEMARK_ASSIGN(const Event event, parse_change_event(raw));
+Status BatchReader::add_event(bson::View raw, std::string_view flaw, EventBatch& batch) {
+  TIDEMARK_ASSIGN(Event event, parse_change_event(raw));
+  if (!flaw.empty()) {
+    event.reject_reason = batch.store(flaw);
+    event.malformed = true;
+  }
   batch.events().push_back(event);
   return {};
 }

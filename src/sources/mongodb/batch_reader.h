@@ -24,12 +24,14 @@ class BatchReader {
   Result<SourceBatch> read(ReplyPtr reply);
 
  private:
-  Status add_events(bson::View array, EventBatch& batch);
-  Status add_event(bson::View raw, EventBatch& batch);
+  Status add_events(bson::View array, const Reply& reply, EventBatch& batch);
+  // `flaw`: why it can't be taken, or empty.
+  Status add_event(bson::View raw, std::string_view flaw, EventBatch& batch);
   Position end_of(const EventBatch& batch, bson::View high_water_mark) const;
 
   Position position_;
   SplitMerger merger_;
+  std::string pending_flaw_;  // of the fragments that the merger holds
   BatchPool pool_;
 };
 

@@ -5,6 +5,7 @@
 #include <mongoc/mongoc.h>
 
 #include "base/log.h"
+#include "sources/mongodb/mended_reply.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -180,6 +181,19 @@ Error CommandFailure::classify(Phase phase, std::string_view where) const {
   return mongodb::classify({origin, code, labels, message}, phase, where);
 }
 
+Status Reply::accept() {
+  const std::span<const uint8_t> bytes(bson_get_data(&doc_), doc_.len);
+  const auto view = bson::View::parse(bytes);
+  if (view) return {};
+  const auto mended = mend_reply(bytes);
+  if (!mended) return fail(view.error());
+  bson_reinit(&doc_);
+  const bson_t raw = mended->reply.view().raw();
+  bson_concat(&doc_, &raw);
+  flaws_ = mended->flaws;
+  return {};
+}
+
 // --- Client
 
 Client::~Client() {
@@ -246,7 +260,7 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
     bson_destroy(&options);
   }
   slot_->busy_with.store(0, std::memory_order_relaxed);
-  const Status checked = reply->check();
+  const Status checked = reply->accept();
   if (ok && checked) return reply;
   if (stop.stop_requested()) return tl::unexpected(cancelled());
   if (!ok) return tl::unexpected(failure_of(error, checked ? reply->view() : bson::View()));

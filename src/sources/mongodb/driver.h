@@ -47,16 +47,21 @@ class Reply {
   ~Reply() { bson_destroy(&doc_); }
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
-  // REQUIRES that check() found nothing, where libmongoc filled it.
+  // REQUIRES accept() where libmongoc filled it.
   bson::View view() const { return bson::View(&doc_); }
   bson_t* fill() { return &doc_; }  // for libmongoc, which initialises it anew
-  // Whether a View over it is allowed: libmongoc looks at a reply's own fields and no further.
-  Status check() const {
-    return bson::View::parse({bson_get_data(&doc_), doc_.len}).map([](bson::View) {});
+
+  // Makes sure that it can be walked: libmongoc looks at a reply's own fields and no further. An event of a cursor's batch
+  // that can't be is mended (mended_reply.h) and keeps its flaw(); what can't be mended is an error.
+  Status accept();
+  // Why the event at this place of the batch could not be read whole; empty for all others.
+  std::string_view flaw(size_t index) const {
+    return index < flaws_.size() ? std::string_view(flaws_[index]) : std::string_view();
   }
 
  private:
   bson_t doc_;
+  std::vector<std::string> flaws_;  // one for each event; none at all nearly always
 };
 using ReplyPtr = std::shared_ptr<Reply>;
 
