@@ -120,6 +120,16 @@ class Words(unittest.TestCase):
         self.red("operator-position", "src/cli/run.cc", "save(operator_position(p));\n")
         self.assertEqual(rules("src/cli/position_init.cc", "save(operator_position(p));\n"), [])
 
+    def test_a_walk_that_ends_silently(self):
+        self.red("bson-walk", "src/core/event.cc", "while (bson_iter_next(&iter)) {\n")
+        self.red("bson-walk", "src/sinks/mongodb/writer.cc", "bson_append_iter(&doc, key, -1, &iter);\n")
+        self.red("bson-walk", "src/core/event.cc", "bson_iter_init_from_data(&iter, data, size);\n")
+        self.assertEqual(rules("src/core/event.cc", "bson_iter_date_time(&field.iter());\n"), [])
+
+    def test_bytes_that_nobody_checked(self):
+        self.red("unchecked-view", "src/mongo/client.cc", "return bson::View::unchecked(data, size);\n")
+        self.assertEqual(rules("src/core/position.h", "// what\n#pragma once\nbson::View::unchecked(a, b);\n"), [])
+
     def test_a_backlog_in_a_comment(self):
         self.red("backlog", "src/core/event.cc", "// TO" "DO later\n")
         self.red("backlog", "docs/delivery.md", "FIX" "ME\n")
