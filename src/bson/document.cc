@@ -202,9 +202,8 @@ Builder& Builder::append(std::string_view key, bool value) {
   return *this;
 }
 Builder& Builder::append(std::string_view key, View document) {
-  const bson_t doc = document.raw();
-  bson_append_document(&doc_, key.data(), key_length(key), &doc);
-  return *this;
+  TIDEMARK_CHECK(document, "no document was appended");
+  return append_raw(key, BSON_TYPE_DOCUMENT, document.bytes());
 }
 // libbson's way of copying a value (bson_append_iter) takes it apart and builds it anew: it fails where it can't walk,
 // drops and sorts the options of regular expressions, and makes 1 of a boolean of 2.
@@ -229,9 +228,9 @@ uint8_t* Builder::grow(size_t more) {
   return data + size - 1;
 }
 Builder& Builder::append_array(std::string_view key, View array) {
-  const bson_t doc = array.raw();
-  bson_append_array(&doc_, key.data(), key_length(key), &doc);
-  return *this;
+  // Not bson_append_array(), which writes to standard error about keys that are no indexes.
+  TIDEMARK_CHECK(array, "no array was appended");
+  return append_raw(key, BSON_TYPE_ARRAY, array.bytes());
 }
 Builder& Builder::append_null(std::string_view key) {
   bson_append_null(&doc_, key.data(), key_length(key));

@@ -119,14 +119,15 @@ RC_GTEST_PROP(PathTree, RewritingRemovesExactlyWhatThePathsName, ()) {
   const PathTree paths = tree(growing.paths);
   bson::Builder out;
   paths.rewrite(document.view(), paths.root(), false, out, [](auto&&...) { return false; });
-  const std::string rest = bson::to_json(out.view());
+  // Relaxed, which shows the items of an array whatever its keys say.
+  const std::string rest = bson::to_json(out.view(), bson::JsonMode::kRelaxed);
   RC_ASSERT(count(rest, "SECRET") == 0);
   RC_ASSERT(count(rest, "PUBLIC") == growing.public_values);
   RC_ASSERT(bson::View::parse(out.view().bytes()).has_value());
 
   bson::Builder kept;
   paths.keep_only(document.view(), paths.root(), false, kept);
-  const std::string only = bson::to_json(kept.view());
+  const std::string only = bson::to_json(kept.view(), bson::JsonMode::kRelaxed);
   RC_ASSERT(count(only, "SECRET") == growing.secret_values);
   RC_ASSERT(count(only, "PUBLIC") == 0);
 }

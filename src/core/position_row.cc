@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "bson/json.h"
+#include "bson/json_reader.h"
 
 namespace tidemark {
 namespace {
@@ -76,7 +77,7 @@ Result<std::optional<StoredPosition>> PositionRow::stored(const std::string& whe
   if (token.empty()) return std::nullopt;
   bson::Document document;
   if (token.front() == '{') {
-    auto parsed = bson::Document::from_json(token);
+    auto parsed = bson::read_json(token);
     if (!parsed)
       return fail(React::kCorrupt,
                   where + ": the token of '" + pipeline + "' can't be read: " + parsed.error().what, hint);
