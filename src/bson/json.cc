@@ -64,9 +64,7 @@ class Writer {
  private:
   // Each of these is false where the text would not be exact; what was written by then is taken back.
 
-  bool text(std::string_view text) {
-    return canonical_ ? append_string<false>(text, out_) : append_string<true>(text, out_);
-  }
+  bool text(std::string_view text) { return append_string<false>(text, out_); }
 
   bool fields(View document, int depth) {
     out_.push_back('{');
@@ -75,7 +73,7 @@ class Writer {
       if (!first) out_.push_back(',');
       first = false;
       const std::string_view key = field.key();
-      if (canonical_ && key.starts_with('$') && is_extended_word(key)) return false;
+      if (key.starts_with('$') && is_extended_word(key)) return false;
       if (!text(key)) return false;
       out_.push_back(':');
       value(field, depth);
@@ -89,7 +87,7 @@ class Writer {
     uint32_t index = 0;
     for (const Element item : array) {
       if (index > 0) out_.push_back(',');
-      if (canonical_ && !is_index(item.key(), index)) return false;
+      if (!is_index(item.key(), index)) return false;
       ++index;
       value(item, depth);
     }
@@ -129,7 +127,7 @@ class Writer {
     }
     out_.append("{\"$numberDouble\":\"");
     if (std::isnan(value)) {
-      if (canonical_ && std::bit_cast<uint64_t>(value) != kNan) return false;
+      if (std::bit_cast<uint64_t>(value) != kNan) return false;
       out_.append("NaN");
     } else if (std::isinf(value)) {
       out_.append(value < 0 ? "-Infinity" : "Infinity");
@@ -143,7 +141,7 @@ class Writer {
   bool decimal(const Element& element) {
     bson_decimal128_t decimal;
     bson_iter_decimal128(&element.iter(), &decimal);
-    if (canonical_ && !has_exact_text(decimal)) return false;
+    if (!has_exact_text(decimal)) return false;
     char text[BSON_DECIMAL128_STRING];
     bson_decimal128_to_string(&decimal, text);
     out_.append("{\"$numberDecimal\":\"").append(text).append("\"}");
@@ -152,14 +150,14 @@ class Writer {
 
   bool boolean(const Element& element) {
     const uint8_t byte = element.value_bytes()[0];
-    if (canonical_ && byte > 1) return false;
+    if (byte > 1) return false;
     out_.append(byte != 0 ? "true" : "false");
     return true;
   }
 
   bool binary(const Element& element) {
     const Binary binary = element.binary();
-    if (canonical_ && !binary.well_formed) return false;
+    if (!binary.well_formed) return false;
     out_.append("{\"$binary\":{\"base64\":\"");
     append_base64(binary.bytes, out_);
     out_.append("\",\"subType\":\"");
@@ -171,17 +169,11 @@ class Writer {
   bool regex(const Element& element) {
     const RegexValue regex = element.regex();
     // The specification wants the options in alphabetical order; a document may hold them in any.
-    const bool sorted = std::is_sorted(regex.options.begin(), regex.options.end());
-    if (canonical_ && !sorted) return false;
+    if (!std::is_sorted(regex.options.begin(), regex.options.end())) return false;
     out_.append("{\"$regularExpression\":{\"pattern\":");
     if (!text(regex.pattern)) return false;
     out_.append(",\"options\":");
-    std::string in_order;
-    if (!sorted) {
-      in_order = regex.options;
-      std::sort(in_order.begin(), in_order.end());
-    }
-    if (!text(sorted ? regex.options : in_order)) return false;
+    if (!text(regex.options)) return false;
     out_.append("}}");
     return true;
   }

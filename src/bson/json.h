@@ -11,8 +11,8 @@
 //     (is_extended_word), which would read as another type; what lies deeper than kDepthMax levels.
 // A document with a name that can't be said is wrapped as a whole; what it holds is not looked at further.
 //
-// Relaxed is for people: it writes numbers and dates as plain JSON where the specification allows it, U+FFFD for bytes that
-// are not UTF-8, and does not promise to read back. It never stops early either.
+// Relaxed differs in numbers and dates alone, which it writes as plain JSON where the specification allows it: their types
+// don't read back, all else does, and it never stops early either.
 //
 // bson/json_test.cc holds both against libbson and the specification's corpus.
 #pragma once

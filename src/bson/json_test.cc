@@ -214,14 +214,28 @@ RC_GTEST_PROP(Json, RelaxedAgreesWithLibbsonByteForByte, ()) {
   RC_ASSERT(to_json(document, JsonMode::kRelaxed) == libbson_json(document, JsonMode::kRelaxed));
 }
 
-// Other readers of Extended JSON take our text for the same document. In relaxed text, which shows no keys of arrays: libbson's
-// parser forgets the index of a $code or $dbPointer inside an array.
+// Keys of arrays aside: libbson's parser forgets the index of a $code or $dbPointer inside an array.
+bool are_same(View a, View b, bool array) {
+  auto left = a.begin(), right = b.begin();
+  for (; left != a.end() && right != b.end(); ++left, ++right) {
+    const Element x = *left, y = *right;
+    if (x.type() != y.type() || (!array && x.key() != y.key())) return false;
+    const auto bytes = x.value_bytes(), others = y.value_bytes();
+    const bool nested = x.is_document() || x.is_array();
+    if (nested ? !are_same(x.document(), y.document(), x.is_array())
+               : !std::equal(bytes.begin(), bytes.end(), others.begin(), others.end()))
+      return false;
+  }
+  return !(left != a.end()) && !(right != b.end());
+}
+
+// Other readers of Extended JSON take our text for the same document.
 RC_GTEST_PROP(Json, CanonicalIsTheSameDocumentToLibbson, ()) {
   const Document document = any_document(true);
   const auto again = Document::from_json(to_json(document));
   RC_ASSERT(again.has_value());
   RC_LOG() << to_json(document) << "\n" << to_json(*again);
-  RC_ASSERT(to_json(*again, JsonMode::kRelaxed) == to_json(document, JsonMode::kRelaxed));
+  RC_ASSERT(are_same(*again, document, false));
 }
 
 TEST(Json, WritesDoublesAsTheSpecificationDoes) {

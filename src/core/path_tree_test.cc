@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/json.h"
-
 namespace tidemark {
 namespace {
 
@@ -104,6 +102,10 @@ void grow(Growing& growing, bson::Builder& out, const std::string& place, int de
   }
 }
 
+std::string bytes_of(bson::View document) {
+  return {reinterpret_cast<const char*>(document.data()), document.size()};
+}
+
 int count(const std::string& text, const std::string& word) {
   int found = 0;
   for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
@@ -119,15 +121,15 @@ RC_GTEST_PROP(PathTree, RewritingRemovesExactlyWhatThePathsName, ()) {
   const PathTree paths = tree(growing.paths);
   bson::Builder out;
   paths.rewrite(document.view(), paths.root(), false, out, [](auto&&...) { return false; });
-  // Relaxed, which shows the items of an array whatever its keys say.
-  const std::string rest = bson::to_json(out.view(), bson::JsonMode::kRelaxed);
+  // The bytes, as the text of an array with odd keys doesn't show its items.
+  const std::string rest = bytes_of(out.view());
   RC_ASSERT(count(rest, "SECRET") == 0);
   RC_ASSERT(count(rest, "PUBLIC") == growing.public_values);
   RC_ASSERT(bson::View::parse(out.view().bytes()).has_value());
 
   bson::Builder kept;
   paths.keep_only(document.view(), paths.root(), false, kept);
-  const std::string only = bson::to_json(kept.view(), bson::JsonMode::kRelaxed);
+  const std::string only = bytes_of(kept.view());
   RC_ASSERT(count(only, "SECRET") == growing.secret_values);
   RC_ASSERT(count(only, "PUBLIC") == 0);
 }

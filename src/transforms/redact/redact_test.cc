@@ -73,7 +73,8 @@ TEST_F(RedactTest, HidesInTheItemsOfAnArrayWhateverTheirKeysSay) {
     const auto redact = make({"items.card"}, action);
     Event& event = add_event(batch_, change_event_of(++next_, "insert", document.finish()));
     ASSERT_TRUE(redact->apply(event, batch_));
-    EXPECT_THAT(json(event.raw), Not(HasSubstr("4111"))) << action;
+    const std::string bytes(reinterpret_cast<const char*>(event.raw.data()), event.raw.size());
+    EXPECT_THAT(bytes, Not(HasSubstr("4111"))) << action;
     int kinds = 0;
     for (const bson::Element item : event.after.find("items")->document())
       kinds += item.document().find("kind") ? 1 : 0;
