@@ -58,7 +58,11 @@ void take_field(Event& event, const bson::Element& field) {
       if (key == "to") event.to = namespace_of(field);
       break;
     case 3:
-      if (key == "_id") event.id = token_data(document_or_none(field));
+      // The first one, as every reader of `raw` finds it; an empty text that isn't null says that it was seen.
+      if (key == "_id" && event.id.data() == nullptr) {
+        event.id = token_data(document_or_none(field));
+        if (event.id.empty()) event.id = std::string_view("", 0);
+      }
       break;
     case 8:
       if (key == "wallTime" && field.type() == BSON_TYPE_DATE_TIME)

@@ -99,6 +99,13 @@ TEST(ParseChangeEvent, LeavesFieldsOfTheWrongTypeEmpty) {
   EXPECT_EQ(event->cluster_time, bson::Timestamp{});
 }
 
+TEST(ParseChangeEvent, TakesNoSecondIdForTheToken) {
+  bson::Builder token, raw;
+  token.append("_data", "82");
+  raw.append("_id", int32_t{5}).append("_id", token.view());
+  EXPECT_EQ(parse_change_event(raw.view()).error().react, React::kFatal);
+}
+
 RC_GTEST_PROP(ParseChangeEvent, SurvivesAnyDamage, ()) {
   const bson::Document whole = doc(kUpdate);
   std::vector<uint8_t> bytes(whole.view().data(), whole.view().data() + whole.size());

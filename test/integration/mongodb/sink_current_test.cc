@@ -48,6 +48,18 @@ TEST_F(MongodbCurrent, HoldsEachDocumentAsItIsNow) {
   EXPECT_EQ(at.documents(), (std::vector<std::string>{stored(3, 1, 11), stored(5, 3, 30)}));
 }
 
+TEST_F(MongodbCurrent, CarriesADocumentWholeWhateverItsBytes) {
+  auto sink = opened(at.sink_settings("current"));
+  EventBatch batch;
+  add_event(batch, change_event_of(1, "insert", odd_binary()));
+  ASSERT_TRUE(sink->write(batch.events(), {}));
+  const auto found = at.mongo().find(at.database(), "orders", "{}");
+  ASSERT_TRUE(found && found->size() == 1);
+  bson::Builder expected;
+  expected.concat(odd_binary()).append("_tidemark", token_hex(1));
+  EXPECT_EQ(found->front().view(), expected.view()) << bson::to_json(found->front());
+}
+
 TEST_F(MongodbCurrent, AnOlderEventChangesNothing) {
   auto sink = opened(at.sink_settings("current"));
   EventBatch newer, older;

@@ -33,6 +33,16 @@ TEST_F(MongodbInsert, KeysADocumentWithoutAnIdByItsEvent) {
   EXPECT_EQ(at.documents(), std::vector<std::string>{R"({"_id":"src/1 1","raw":{"source":"src","id":"1"}})"});
 }
 
+TEST_F(MongodbInsert, CarriesADocumentWholeWhateverItsBytes) {
+  auto sink = opened(settings({}));
+  EventBatch batch;
+  add_event(batch, change_event_of(1, "insert", odd_binary()));
+  ASSERT_TRUE(sink->write(batch.events(), {}));
+  const auto found = at.mongo().find(at.database(), "orders", "{}");
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front().view(), odd_binary().view()) << bson::to_json(found->front());
+}
+
 TEST_F(MongodbInsert, CreatesItsUniqueIndexAndTakesADuplicateForWritten) {
   auto sink = opened(settings());
   EventBatch first, second;
