@@ -52,6 +52,10 @@ void add_options(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--user", flags.set.user, "Demand authentication as this user (SCRAM-SHA-256)");
   app.add_option("--password", flags.set.password, "The password of --user")->needs("--user");
+  app.add_flag("--mongos", flags.set.router,
+               "Show one server as a mongos in front of a sharded cluster; takes no --members");
+  app.add_flag("!--no-majority-reads", flags.set.majority_reads,
+               "Refuse read concern majority, as enableMajorityReadConcern: false does; before 5.0 alone");
   app.add_flag("--chaos", flags.chaos,
                "Inflict faults by a schedule that --seed decides; each is told on stderr");
 }
@@ -59,6 +63,7 @@ void add_options(CLI::App& app, Flags& flags) {
 void tell(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
 int run(Flags& flags) {
+  if (flags.set.router) flags.set.members = 1;
   flags.set.seed = flags.seed ? *flags.seed : random_seed();
   flags.set.oplog_bytes_max = static_cast<size_t>(flags.oplog_mb) << 20;
   flags.set.election = std::chrono::milliseconds(flags.election_ms);

@@ -138,7 +138,7 @@ bson::Document operation_description(const OplogEntry& op) {
 }
 
 bool in_scope(const StreamSpec& spec, const OplogEntry& op) {
-  if (op.from_migrate) return false;
+  if (op.from_migrate || op.internal) return false;
   switch (op.kind) {
     case OpKind::kInsert:
     case OpKind::kUpdate:

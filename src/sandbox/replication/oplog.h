@@ -60,6 +60,8 @@ struct OplogEntry {
   // Copied by the server itself (a rename across databases, a collection made capped): replicated like any other entry,
   // and shown by no change stream.
   bool from_migrate = false;
+  bool internal =
+      false;  // of a view or a time series: a server keeps these in system.* collections, which no stream shows
   // kRename
   std::string to_db;
   std::string to_coll;

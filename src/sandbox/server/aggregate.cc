@@ -106,6 +106,13 @@ Reply<void> open_stream(Invocation& inv, const Aggregate& ask) {
   SANDBOX_TRY(check_stream_read_concern(inv.read_concern_document, inv.version()));
   if (inv.in_transaction)
     return command_error(263, "$changeStream cannot run in a multi-document transaction.");
+  if (!ask.collection.empty()) {
+    SANDBOX_TRY(with_read_catalog(inv, inv.db, ask.collection, [&](const Catalog& catalog) -> Reply<void> {
+      const Collection* collection = catalog.find(inv.db, ask.collection);
+      return collection == nullptr ? Reply<void>() : check_watchable(*collection);
+    }));
+    inv.seen = {};
+  }
   const Member& member = inv.member();
   OpenRequest request{
       inv.context(ask.collection), ask.pipeline, &member.oplog,

@@ -73,7 +73,7 @@ Reply<void> insert_some(Invocation& inv, const Place& place, const std::string& 
                      prepare_insert(document, [&inv] { return inv.cluster.identities.oid(); }));
       SANDBOX_TRY(collection->insert(ready));
       OplogEntry& entry = target.add(OpKind::kInsert, *collection, -1);
-      entry.key = document_key(ready);
+      entry.key = collection->document_key(ready);
       entry.after = std::move(ready);
     }
     return {};
@@ -151,7 +151,7 @@ Reply<Merge> parse_merge(const Invocation& inv, const bson::Element& stage) {
 // One document as the statement of an update.
 bson::Document merge_statement(const Merge& merge, const bson::Document& document) {
   bson::Builder statement;
-  statement.append("q", document_key(document).view());
+  statement.append("q", id_of(document).view());
   if (merge.matched == "replace") {
     statement.append("u", document.view());
   } else {

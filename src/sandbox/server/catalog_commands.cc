@@ -30,15 +30,30 @@ void append_id_index(const Invocation& inv, bson::Builder& out, const Collection
 
 bson::Document describe(const Invocation& inv, const Collection& collection, bool name_only) {
   bson::Builder out;
-  out.append("name", collection.name()).append("type", "collection");
+  out.append("name", collection.name());
+  out.append("type", collection.is_view()          ? "view"
+                     : collection.is_time_series() ? "timeseries"
+                                                   : "collection");
   if (name_only) return out.finish();
   bson::Builder empty;
   out.append("options", collection.options() ? collection.options().view() : empty.view());
   bson::Builder info;
-  info.append("readOnly", false);
-  append_uuid(info, "uuid", collection.uuid());
+  info.append("readOnly", collection.is_view());
+  const bool plain = !collection.is_view() && !collection.is_time_series();
+  if (plain) append_uuid(info, "uuid", collection.uuid());
   out.append("info", info.view());
-  append_id_index(inv, out, collection);
+  if (plain) append_id_index(inv, out, collection);
+  return out.finish();
+}
+
+// The collections in which a server keeps views and time series.
+bson::Document describe_internal(const std::string& name, bool name_only) {
+  bson::Builder out;
+  out.append("name", name).append("type", "collection");
+  if (name_only) return out.finish();
+  bson::Builder info;
+  info.append("readOnly", false);
+  out.append("options", bson::Builder().view()).append("info", info.view());
   return out.finish();
 }
 
@@ -65,11 +80,19 @@ Reply<void> list_collections(Invocation& inv) {
   cursor->ns = inv.db + ".$cmd.listCollections";
   if (inv.db == "local") cursor->documents = describe_local(name_only);
   SANDBOX_TRY(with_read_catalog(inv, inv.db, "", [&](const Catalog& catalog) -> Reply<void> {
-    for (const Collection* collection : catalog.collections(inv.db)) {
-      auto item = describe(inv, *collection, name_only);
+    bool views = false;
+    const auto add = [&](bson::Document item) -> Reply<void> {
       SANDBOX_ASSIGN(const bool take, wanted(inv, item));
       if (take) cursor->documents.push_back(std::move(item));
+      return {};
+    };
+    for (const Collection* collection : catalog.collections(inv.db)) {
+      views |= collection->is_view() || collection->is_time_series();
+      SANDBOX_TRY(add(describe(inv, *collection, name_only)));
+      if (collection->is_time_series())
+        SANDBOX_TRY(add(describe_internal("system.buckets." + collection->name(), name_only)));
     }
+    if (views) SANDBOX_TRY(add(describe_internal("system.views", name_only)));
     return {};
   }));
   return reply_with_cursor(inv, std::move(cursor), size, false, true);
@@ -136,7 +159,9 @@ Reply<void> list_databases(Invocation& inv) {
   SANDBOX_TRY(with_read_catalog(inv, "admin", "", [&](const Catalog& catalog) -> Reply<void> {
     auto names = catalog.databases();
     for (const auto* always : {"admin", "config", "local"})
-      if (std::find(names.begin(), names.end(), always) == names.end()) names.emplace_back(always);
+      if (!(inv.cluster.options.router && always == std::string_view("local")) &&
+          std::find(names.begin(), names.end(), always) == names.end())
+        names.emplace_back(always);
     std::sort(names.begin(), names.end());
     for (const auto& name : names) {
       const int64_t bytes =

@@ -90,6 +90,8 @@ enum Trait : uint32_t {
   kAnyFields = 1u << 7,
   kSince44 = 1u << 8,
   kSince50 = 1u << 9,
+  kRouterOnly = 1u << 10,   // of a mongos
+  kMembersOnly = 1u << 11,  // of a member; a mongos doesn't know it
 };
 
 struct CommandSpec {
@@ -112,6 +114,7 @@ std::span<const CommandSpec> catalog_commands();
 std::span<const CommandSpec> session_commands();
 std::span<const CommandSpec> replset_commands();
 std::span<const CommandSpec> control_commands();
+std::span<const CommandSpec> router_commands();
 
 enum class AfterReply { kGoOn, kCloseConnection };
 // Runs the command and leaves the whole reply, errors included, in `inv.reply`.

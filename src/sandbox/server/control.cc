@@ -165,6 +165,12 @@ Reply<void> fail_stream(Invocation& inv, int) {
   return {};
 }
 
+Reply<void> insert_before_delete(Invocation& inv, int) {
+  SANDBOX_ASSIGN(const bool on, bool_field(inv, inv.body, "on", true));
+  inv.cluster.insert_before_delete = on;
+  return {};
+}
+
 Reply<void> status(Invocation& inv, int) {
   ArrayWriter members(inv.reply.raw(), "members");
   for (int i = 0; i < inv.consensus().size(); i++) {
@@ -206,6 +212,7 @@ constexpr Action kActions[] = {
     {"stopReplication", stop_replication},
     {"startReplication", start_replication},
     {"failStream", fail_stream},
+    {"insertBeforeDelete", insert_before_delete},
     {"status", status},
 };
 
@@ -226,7 +233,7 @@ Reply<void> sandbox(Invocation& inv) {
 constexpr CommandSpec kCommands[] = {
     {"configureFailPoint", configure_fail_point, kAdminOnly, "mode data"},
     {"sandbox", sandbox, kAdminOnly,
-     "member clients keep before changeStreams code ms seconds errorCode errorLabels times"},
+     "member clients keep before changeStreams code ms on seconds errorCode errorLabels times"},
 };
 
 }  // namespace

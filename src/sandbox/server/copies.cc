@@ -11,7 +11,7 @@ Reply<void> copy_documents(WriteTarget& target, const Collection& from, Collecti
     SANDBOX_TRY(to.insert(document));
     OplogEntry& entry = target.add_ddl(OpKind::kInsert, to);
     entry.from_migrate = true;
-    entry.key = document_key(document);
+    entry.key = to.document_key(document);
     entry.after = document;
   }
   return {};

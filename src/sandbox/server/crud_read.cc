@@ -99,10 +99,13 @@ Reply<void> count(Invocation& inv) {
   } else {
     bson::Builder everything;
     const bool all = !filter || filter.empty();
+    bool view = false;
     SANDBOX_ASSIGN(const auto matcher, parse_filter(all ? everything.view() : filter, inv.context(name)));
     SANDBOX_TRY(with_read_catalog(inv, inv.db, name, [&](const Catalog& catalog) -> Reply<void> {
       const Collection* collection = catalog.find(inv.db, name);
       if (collection == nullptr) return {};
+      view = collection->is_view();
+      if (view) return {};
       if (all && skip == 0 && limit == 0) {
         n = static_cast<int64_t>(collection->count());
         return {};
@@ -112,6 +115,14 @@ Reply<void> count(Invocation& inv) {
       n = static_cast<int64_t>(matching);
       return {};
     }));
+    if (view) {
+      SANDBOX_ASSIGN(
+          const auto documents,
+          read_documents(
+              inv,
+              {inv.db, name, filter, {}, static_cast<size_t>(skip), static_cast<size_t>(std::abs(limit))}));
+      n = static_cast<int64_t>(documents.size());
+    }
   }
   inv.reply.append("n", static_cast<int32_t>(n));
   return {};

@@ -1,5 +1,7 @@
 // insert, update and delete: batches of statements, each with its own error, and retried statements that are answered
 // from the session's record.
+#include "sandbox/server/documents.h"
+#include "sandbox/server/router.h"
 #include "sandbox/server/update_one.h"
 
 namespace tidemark::sandbox {
@@ -126,10 +128,11 @@ Reply<void> insert(Invocation& inv) {
       if (collection == nullptr) {
         SANDBOX_ASSIGN(collection, target.ensure_collection(inv.db, name));
       }
+      SANDBOX_TRY(check_writable(*collection));
       if (!unchecked) SANDBOX_TRY(collection->validate(document));
       SANDBOX_TRY(collection->insert(document));
       OplogEntry& entry = target.add(OpKind::kInsert, *collection, statement);
-      entry.key = document_key(document);
+      entry.key = collection->document_key(document);
       entry.after = std::move(document);
       result.n++;
       return {};
@@ -177,6 +180,8 @@ Reply<int64_t> run_delete(Invocation& inv, WriteTarget& target, std::string_view
   SANDBOX_ASSIGN(const auto matcher, parse_filter(query, inv.context(name)));
   Collection* collection = target.catalog.find(inv.db, name);
   if (collection == nullptr) return 0;
+  SANDBOX_TRY(check_writable(*collection));
+  SANDBOX_TRY(check_targeted_delete(*collection, query, limit == 0));
   FindOptions options;
   options.limit = static_cast<size_t>(limit);
   SANDBOX_ASSIGN(const auto documents, collection->find(matcher, options));

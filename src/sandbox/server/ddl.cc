@@ -26,7 +26,11 @@ tl::unexpected<CommandError> no_namespace(const Invocation& inv, std::string_vie
 Reply<void> create(Invocation& inv) {
   SANDBOX_ASSIGN(const std::string name, inv.collection());
   const bson::Document options = own_options(inv.body);
+  if (inv.cluster.classic() && options.view().find("timeseries"))
+    return command_error(40415, "BSON field 'create.timeseries' is an unknown field.");
   return with_write_target(inv, name, [&](WriteTarget& target) -> Reply<void> {
+    if (const auto pipeline = options.view().find("pipeline"))
+      SANDBOX_TRY(Pipeline::parse(pipeline->document(), inv.context(name)));
     if (inv.cluster.classic() && target.catalog.find(inv.db, name) != nullptr)
       return command_error(kNamespaceExists, "a collection '" + inv.db + "." + name + "' already exists");
     SANDBOX_TRY(target.create_collection(inv.db, name, options));

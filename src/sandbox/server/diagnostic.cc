@@ -135,26 +135,30 @@ void append_counters(Invocation& inv) {
   inv.reply.append("opcounters", ops.view());
 }
 
-Reply<void> server_status(Invocation& inv) {
-  bson::Builder& out = inv.reply;
-  out.append("host", inv.member().address).append("version", inv.version().release_text());
-  out.append("process", "mongod");
-  const auto up = inv.cluster.clock.now() - inv.node.begun;
-  const auto up_ms = std::chrono::duration_cast<std::chrono::milliseconds>(up).count();
-  out.append("uptime", static_cast<double>(up_ms) / 1000).append("uptimeMillis", static_cast<int64_t>(up_ms));
-  out.append_date("localTime", inv.cluster.clock.wall_ms());
-  append_counters(inv);
+void append_replication(Invocation& inv) {
   const auto view = inv.member().topology.get();
   bson::Builder repl;
   repl.append("setName", inv.cluster.options.set_name).append("setVersion", int32_t{1});
   repl.append(inv.cluster.classic() ? "ismaster" : "isWritablePrimary", view.primary)
       .append("secondary", !view.primary);
   repl.append("me", inv.member().address);
-  out.append("repl", repl.view());
+  inv.reply.append("repl", repl.view());
   bson::Builder oplog;
   append_timestamp(oplog, "latestOptime", inv.member().oplog.newest().ts);
   append_timestamp(oplog, "earliestOptime", inv.member().oplog.oldest().ts);
-  out.append("oplog", oplog.view());
+  inv.reply.append("oplog", oplog.view());
+}
+
+Reply<void> server_status(Invocation& inv) {
+  bson::Builder& out = inv.reply;
+  out.append("host", inv.member().address).append("version", inv.version().release_text());
+  out.append("process", inv.cluster.options.router ? "mongos" : "mongod");
+  const auto up = inv.cluster.clock.now() - inv.node.begun;
+  const auto up_ms = std::chrono::duration_cast<std::chrono::milliseconds>(up).count();
+  out.append("uptime", static_cast<double>(up_ms) / 1000).append("uptimeMillis", static_cast<int64_t>(up_ms));
+  out.append_date("localTime", inv.cluster.clock.wall_ms());
+  append_counters(inv);
+  if (!inv.cluster.options.router) append_replication(inv);
   bson::Builder cursor_open;
   cursor_open.append("total", static_cast<int64_t>(inv.node.cursors.size()));
   bson::Builder cursor;
@@ -162,8 +166,10 @@ Reply<void> server_status(Invocation& inv) {
   bson::Builder metrics;
   metrics.append("cursor", cursor.view());
   out.append("metrics", metrics.view());
+  if (inv.cluster.options.router) return {};
   bson::Builder engine;
-  engine.append("name", "tidemark-sandbox").append("supportsCommittedReads", true);
+  engine.append("name", "tidemark-sandbox")
+      .append("supportsCommittedReads", inv.cluster.options.majority_reads);
   out.append("storageEngine", engine.view());
   return {};
 }

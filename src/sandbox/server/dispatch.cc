@@ -5,6 +5,7 @@
 
 #include "sandbox/server/labels.h"
 #include "sandbox/server/request.h"
+#include "sandbox/server/router.h"
 
 namespace tidemark::sandbox {
 namespace {
@@ -18,9 +19,10 @@ constexpr std::string_view kGenericFields =
 const std::unordered_map<std::string_view, const CommandSpec*>& table() {
   static const auto commands = [] {
     std::unordered_map<std::string_view, const CommandSpec*> all;
-    for (const auto family : {handshake_commands(), auth_commands(), diagnostic_commands(), write_commands(),
-                              read_commands(), cursor_commands(), aggregate_commands(), ddl_commands(),
-                              catalog_commands(), session_commands(), replset_commands(), control_commands()})
+    for (const auto family :
+         {handshake_commands(), auth_commands(), diagnostic_commands(), write_commands(), read_commands(),
+          cursor_commands(), aggregate_commands(), ddl_commands(), catalog_commands(), session_commands(),
+          replset_commands(), control_commands(), router_commands()})
       for (const auto& spec : family) all.emplace(spec.name, &spec);
     return all;
   }();
@@ -40,6 +42,10 @@ Reply<void> find_command(Invocation& inv) {
   if (found == table().end() || newer(*found->second))
     return command_error(kCommandNotFound, "no such command: '" + std::string(inv.name) + "'");
   inv.spec = found->second;
+  if (inv.cluster.options.router)
+    SANDBOX_TRY(check_routed(inv));
+  else if (inv.spec->is(kRouterOnly))
+    return command_error(kCommandNotFound, "no such command: '" + std::string(inv.name) + "'");
   if (inv.db.empty()) return command_error(kInvalidNamespace, "a command needs its database in '$db'");
   return {};
 }
@@ -181,8 +187,8 @@ void finish_error(Invocation& inv, const CommandError& error, bool labels_given)
       if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(std::move(label));
   if (!classic && is_state_change(error.code)) append_topology_version(inv);
   append_labels(inv, inv.reply, labels);
-  inv.reply.append("ok", 0.0).append("errmsg", error.message).append("code", int32_t{error.code});
-  inv.reply.append("codeName", error.code_name);
+  inv.reply.append("ok", 0.0).append("errmsg", error.message);
+  if (error.code != 0) inv.reply.append("code", int32_t{error.code}).append("codeName", error.code_name);
   if (error.extra) inv.reply.concat(error.extra);
   append_times(inv, true, !classic);
 }

@@ -66,6 +66,18 @@ std::optional<bson::Document> made_up(const Invocation& inv, const DocumentQuery
   return std::nullopt;
 }
 
+Reply<std::vector<bson::Document>> read_view(Invocation& inv, const bson::Document& view,
+                                             const bson::Matcher& matcher, const DocumentQuery& query) {
+  const std::string on(view.view().find("viewOn")->string());
+  SANDBOX_ASSIGN(auto documents, read_documents(inv, {query.db, on, {}, {}, 0, 0}));
+  if (const auto stages = view.view().find("pipeline")) {
+    SANDBOX_ASSIGN(const auto pipeline, Pipeline::parse(stages->document(), inv.context(query.collection)));
+    SANDBOX_ASSIGN(documents, pipeline.run(std::move(documents)));
+  }
+  std::erase_if(documents, [&](const auto& document) { return !matcher.matches(document); });
+  return arrange(std::move(documents), query);
+}
+
 std::string_view op_letter(OpKind kind) {
   switch (kind) {
     case OpKind::kInsert:
@@ -189,6 +201,19 @@ bson::Document set_config(const Cluster& cluster) {
   return config.finish();
 }
 
+Reply<void> check_watchable(const Collection& collection) {
+  if (collection.is_time_series())
+    return command_error(kCommandNotSupportedOnView,
+                         "Namespace " + collection.ns() + " is a timeseries collection");
+  return check_writable(collection);
+}
+
+Reply<void> check_writable(const Collection& collection) {
+  if (!collection.is_view()) return {};
+  return command_error(kCommandNotSupportedOnView,
+                       "Namespace " + collection.ns() + " is a view, not a collection");
+}
+
 Reply<std::vector<bson::Document>> read_documents(Invocation& inv, const DocumentQuery& query) {
   bson::Builder everything;
   SANDBOX_ASSIGN(const auto matcher, parse_filter(query.filter ? query.filter : everything.view(),
@@ -214,12 +239,18 @@ Reply<std::vector<bson::Document>> read_documents(Invocation& inv, const Documen
     options = {};
   }
   std::vector<bson::Document> out;
+  bson::Document view;
   SANDBOX_TRY(with_read_catalog(inv, query.db, query.collection, [&](const Catalog& catalog) -> Reply<void> {
     const Collection* collection = catalog.find(query.db, query.collection);
     if (collection == nullptr) return {};
+    if (collection->is_view()) {
+      view = collection->options();
+      return {};
+    }
     SANDBOX_ASSIGN(out, collection->find(matcher, options));
     return {};
   }));
+  if (view) return read_view(inv, view, matcher, query);
   if (natural < 0) return arrange(std::move(out), query);
   return out;
 }

@@ -20,6 +20,11 @@ struct DocumentQuery {
   std::optional<bson::Element> id_min = {};
 };
 
+// 166 for a view and for a time series: no change stream can be opened on them, and a view takes no write.
+Reply<void> check_watchable(const Collection& collection);
+Reply<void> check_writable(const Collection& collection);
+
+// A view's are those of what it stands on, through its pipeline.
 Reply<std::vector<bson::Document>> read_documents(Invocation& inv, const DocumentQuery& query);
 
 // The entry as it stands in local.oplog.rs.

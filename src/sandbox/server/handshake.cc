@@ -49,6 +49,21 @@ void append_last_write(Invocation& inv) {
   inv.reply.append("lastWrite", last.view());
 }
 
+void append_member(Invocation& inv, std::string_view primary_field, const Topology::View& view) {
+  bson::Builder& out = inv.reply;
+  {
+    ArrayWriter hosts(out.raw(), "hosts");
+    for (const auto& member : inv.cluster.members) hosts.append(member->address);
+  }
+  out.append("setName", inv.cluster.options.set_name).append("setVersion", int32_t{1});
+  out.append(primary_field, view.primary).append("secondary", !view.primary);
+  if (view.known_primary >= 0)
+    out.append("primary", inv.cluster.members[static_cast<size_t>(view.known_primary)]->address);
+  out.append("me", inv.member().address);
+  if (view.primary) append_oid(out, "electionId", election_id(view.term));
+  append_last_write(inv);
+}
+
 Reply<void> answer(Invocation& inv, std::string_view primary_field) {
   remember_client(inv);
   const bool waits = inv.version() >= ServerVersion{4, 4};
@@ -66,17 +81,10 @@ Reply<void> answer(Invocation& inv, std::string_view primary_field) {
     version.append("counter", view.counter);
     out.append("topologyVersion", version.view());
   }
-  {
-    ArrayWriter hosts(out.raw(), "hosts");
-    for (const auto& member : inv.cluster.members) hosts.append(member->address);
-  }
-  out.append("setName", inv.cluster.options.set_name).append("setVersion", int32_t{1});
-  out.append(primary_field, view.primary).append("secondary", !view.primary);
-  if (view.known_primary >= 0)
-    out.append("primary", inv.cluster.members[static_cast<size_t>(view.known_primary)]->address);
-  out.append("me", inv.member().address);
-  if (view.primary) append_oid(out, "electionId", election_id(view.term));
-  append_last_write(inv);
+  if (inv.cluster.options.router)
+    out.append(primary_field, true).append("msg", "isdbgrid");
+  else
+    append_member(inv, primary_field, view);
   out.append("maxBsonObjectSize", int32_t{16 * 1024 * 1024})
       .append("maxMessageSizeBytes", wire::kMessageBytesMax);
   out.append("maxWriteBatchSize", int32_t{100'000}).append_date("localTime", inv.cluster.clock.wall_ms());

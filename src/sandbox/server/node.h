@@ -93,7 +93,8 @@ struct Cluster {
   const ReplicaSetOptions options;
   Clock& clock;
   Identities identities;
-  FailPoints stream_faults;       // failStream: the next getMores on change streams, on any member
+  FailPoints stream_faults;  // failStream: the next getMores on change streams, on any member
+  std::atomic<bool> insert_before_delete{false};  // the fault of that name
   std::atomic<uint64_t> outs{0};  // how many $out there were: 4.2 numbers their temporary collections
   bson_oid_t set_id{};
   std::vector<std::unique_ptr<Member>> members;

@@ -21,6 +21,8 @@ struct ReplicaSetOptions {
   std::chrono::milliseconds noop{10'000};
   ServerVersion version{7, 0};   // or 4.2, or 4.4
   size_t connections_max = 512;  // per member
+  bool majority_reads = true;    // false: a server before 5.0 with enableMajorityReadConcern off
+  bool router = false;           // the one member shows itself as a mongos in front of shards
   // Both set: clients must authenticate with SCRAM-SHA-256.
   std::string user;
   std::string password;

@@ -10,6 +10,12 @@ Result<std::unique_ptr<ReplicaSet>> ReplicaSet::start(ReplicaSetOptions options,
   if (options.members < 1 || options.members > 50)
     return fail(React::kConfig,
                 "sandbox: a replica set has 1 to 50 members, not " + std::to_string(options.members));
+  if (options.router && options.members != 1)
+    return fail(React::kConfig, "sandbox: a mongos is one server, and no set of members");
+  if (!options.majority_reads && options.version >= ServerVersion{5, 0})
+    return fail(React::kConfig,
+                "sandbox: a server of " + options.version.feature() +
+                    " has majority reads always; they can be off before 5.0 (--compat 4.2 or 4.4)");
   if (options.port != 0 && options.port + options.members > 65536)
     return fail(React::kConfig, "sandbox: the members' ports would pass 65535");
   std::unique_ptr<ReplicaSet> set(new ReplicaSet(std::move(options), clock));
@@ -86,6 +92,7 @@ void ReplicaSet::bury_finished() {
 std::string ReplicaSet::uri() const {
   std::string hosts;
   for (const auto& member : cluster_.members) hosts += (hosts.empty() ? "" : ",") + member->address;
+  if (cluster_.options.router) return "mongodb://" + hosts + "/";
   return "mongodb://" + hosts + "/?replicaSet=" + cluster_.options.set_name;
 }
 

@@ -74,6 +74,10 @@ void append_optimes(Invocation& inv) {
 }
 
 Reply<void> get_status(Invocation& inv) {
+  if (inv.cluster.options.router) {
+    inv.reply.append("info", "mongos");
+    return tl::unexpected(CommandError{0, "", "replSetGetStatus is not supported through mongos", {}, {}});
+  }
   const auto view = inv.member().topology.get();
   bson::Builder& out = inv.reply;
   out.append("set", inv.cluster.options.set_name).append_date("date", inv.cluster.clock.wall_ms());
@@ -122,11 +126,11 @@ Reply<void> initiate(Invocation&) { return command_error(23, "already initialize
 
 constexpr CommandSpec kCommands[] = {
     {"replSetGetStatus", get_status, kAdminOnly, "initialSync"},
-    {"replSetGetConfig", get_config, kAdminOnly, "commitmentStatus"},
-    {"replSetStepDown", step_down, kAdminOnly, "force secondaryCatchUpPeriodSecs"},
-    {"replSetStepUp", step_up, kAdminOnly, "skipDryRun"},
-    {"replSetFreeze", freeze, kAdminOnly, ""},
-    {"replSetInitiate", initiate, kAdminOnly | kAnyFields, ""},
+    {"replSetGetConfig", get_config, kAdminOnly | kMembersOnly, "commitmentStatus"},
+    {"replSetStepDown", step_down, kAdminOnly | kMembersOnly, "force secondaryCatchUpPeriodSecs"},
+    {"replSetStepUp", step_up, kAdminOnly | kMembersOnly, "skipDryRun"},
+    {"replSetFreeze", freeze, kAdminOnly | kMembersOnly, ""},
+    {"replSetInitiate", initiate, kAdminOnly | kMembersOnly | kAnyFields, ""},
 };
 
 }  // namespace

@@ -3,11 +3,18 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "sandbox/change_stream/spec.h"
 
 namespace tidemark::sandbox {
 namespace {
 
 constexpr std::chrono::seconds kReadConcernWaitMax{10};
+
+bool opens_stream(const Invocation& inv) {
+  const auto pipeline = inv.body.find("pipeline");
+  return inv.name == "aggregate" && pipeline && pipeline->is_array() &&
+         is_change_stream(pipeline->document());
+}
 
 }  // namespace
 
@@ -96,6 +103,11 @@ Reply<void> parse_read_concern(Invocation& inv) {
           kFailedToParse,
           "readConcern.level must be either 'local', 'majority', 'linearizable', 'available', or 'snapshot'");
   }
+  // A change stream does without: it looks back from the majority's point by itself.
+  if (inv.read_concern == ReadConcern::kMajority && !inv.cluster.options.majority_reads && !opens_stream(inv))
+    return command_error(kReadConcernMajorityNotEnabled,
+                         "Majority read concern requested, but server was not started with "
+                         "--enableMajorityReadConcern.");
   if (inv.read_concern == ReadConcern::kSnapshot && inv.cluster.classic() && !inv.in_transaction)
     return command_error(kInvalidOptions, "readConcern level snapshot is only valid in a transaction");
   SANDBOX_ASSIGN(inv.max_time_ms, int_field(inv, inv.body, "maxTimeMS", 0));

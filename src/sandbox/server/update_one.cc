@@ -1,5 +1,7 @@
 #include "sandbox/server/update_one.h"
 
+#include "sandbox/server/documents.h"
+#include "sandbox/server/router.h"
 #include "sandbox/store/update.h"
 
 namespace tidemark::sandbox {
@@ -28,10 +30,14 @@ Reply<UpdateResult> change_document(WriteTarget& target, Collection& collection,
   const auto id = before.view().find("_id");
   if (!id) return command_error(kInternalError, "a stored document has no _id");
   SANDBOX_TRY(collection.replace(*id, result.after));
+  if (collection.shard_key() && moves(collection, before, result.after)) {
+    log_move(target, collection, before, result.after);
+    return result;
+  }
   OplogEntry& entry =
       target.add(result.is_replacement ? OpKind::kReplace : OpKind::kUpdate, collection, intent.statement_id);
   // As the server's: of the document as it is now, whose _id may have become another type of number.
-  entry.key = document_key(result.after);
+  entry.key = collection.document_key(result.after);
   entry.before = before;
   entry.after = result.after;
   if (!result.is_replacement) entry.update_description = result.description;
@@ -47,14 +53,14 @@ Reply<bson::Document> upsert_document(Invocation& inv, WriteTarget& target, Coll
   if (!intent.unchecked) SANDBOX_TRY(collection.validate(document));
   SANDBOX_TRY(collection.insert(document));
   OplogEntry& entry = target.add(OpKind::kInsert, collection, intent.statement_id);
-  entry.key = document_key(document);
+  entry.key = collection.document_key(document);
   entry.after = document;
   return document;
 }
 
 // The answer to a statement that an earlier try already did.
 UpdateOutcome outcome_of(const OplogEntry& entry) {
-  if (entry.kind == OpKind::kInsert) return {0, 0, entry.key};
+  if (entry.kind == OpKind::kInsert) return {0, 0, id_of(entry.after)};
   return {1, 1, {}};
 }
 
@@ -89,7 +95,7 @@ void remove_document(WriteTarget& target, Collection& collection, const bson::Do
   const auto id = document.view().find("_id");
   if (!id || !collection.remove(*id)) return;
   OplogEntry& entry = target.add(OpKind::kDelete, collection, statement_id);
-  entry.key = document_key(document);
+  entry.key = collection.document_key(document);
   entry.before = document;
 }
 
@@ -117,6 +123,9 @@ Reply<UpdateOutcome> run_update(Invocation& inv, WriteTarget& target, std::strin
   UpdateOutcome outcome;
   Collection* collection = target.catalog.find(inv.db, name);
   if (collection != nullptr) {
+    SANDBOX_TRY(check_writable(*collection));
+    SANDBOX_TRY(check_targeted_update(*collection, query, u->is_document() ? u->document() : bson::View(),
+                                      multi, upsert));
     FindOptions options;
     options.limit = multi ? 0 : 1;
     SANDBOX_ASSIGN(const auto documents, collection->find(matcher, options));
@@ -129,7 +138,7 @@ Reply<UpdateOutcome> run_update(Invocation& inv, WriteTarget& target, std::strin
   if (outcome.matched > 0 || !upsert) return outcome;
   SANDBOX_ASSIGN(collection, target.ensure_collection(inv.db, name));
   SANDBOX_ASSIGN(const bson::Document inserted, upsert_document(inv, target, *collection, intent));
-  outcome.upserted_key = document_key(inserted);
+  outcome.upserted_key = id_of(inserted);
   return outcome;
 }
 
@@ -194,6 +203,8 @@ Reply<FindAndModifyAnswer> modify(Invocation& inv, WriteTarget& target, const Fi
   Collection* collection = target.catalog.find(inv.db, ask.name);
   std::vector<bson::Document> found;
   if (collection != nullptr) {
+    SANDBOX_TRY(check_writable(*collection));
+    SANDBOX_TRY(check_targeted_find(*collection, query));
     SANDBOX_ASSIGN(found, collection->find(matcher, options));
   }
   if (ask.remove) {

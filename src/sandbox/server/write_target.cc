@@ -38,6 +38,7 @@ OplogEntry& WriteTarget::add(OpKind kind, const Collection& collection, int32_t 
   entry->coll = collection.name();
   entry->uuid = collection.uuid();
   entry->pre_image_recorded = collection.pre_and_post_images();
+  entry->internal = collection.is_view() || collection.is_time_series();
   if (txn_number >= 0) {
     entry->lsid = lsid;
     entry->txn_number = txn_number;
@@ -105,7 +106,7 @@ Reply<void> with_read_catalog(Invocation& inv, std::string_view db, std::string_
   return body(member.catalog);
 }
 
-bson::Document document_key(bson::View document) {
+bson::Document id_of(bson::View document) {
   bson::Builder key;
   if (const auto id = document.find("_id")) key.append("_id", *id);
   return key.finish();

@@ -37,6 +37,6 @@ Reply<void> with_read_catalog(Invocation& inv, std::string_view db, std::string_
                               const std::function<Reply<void>(const Catalog&)>& body);
 
 // {_id: ...} of a document.
-bson::Document document_key(bson::View document);
+bson::Document id_of(bson::View document);
 
 }  // namespace tidemark::sandbox

@@ -33,6 +33,16 @@ void Collection::set_name(std::string db, std::string name) {
   name_ = std::move(name);
 }
 
+bson::Document Collection::document_key(bson::View document) const {
+  bson::Builder key;
+  if (shard_key_)
+    for (const auto& part : shard_key_.view())
+      if (const auto value = document.find_path(part.key())) key.append(part.key(), *value);
+  const auto id = document.find("_id");
+  if (id && !key.view().find("_id")) key.append("_id", *id);
+  return key.finish();
+}
+
 void Collection::make_permanent() {
   const bson::View view = options_.view();
   if (!view || !view.find("temp")) return;

@@ -47,6 +47,17 @@ class Collection {
   bool pre_and_post_images() const { return pre_and_post_images_; }
   bool capped() const { return capped_bytes_max_ > 0; }
   void set_name(std::string db, std::string name);
+  // A sharded collection's key pattern; no document where there is none. Known to a mongos alone: it isn't replicated.
+  const bson::Document& shard_key() const { return shard_key_; }
+  void set_shard_key(bson::Document key) { shard_key_ = std::move(key); }
+  // What names a document in events: the fields of the shard key that it has, then its _id.
+  bson::Document document_key(bson::View document) const;
+  bool is_view() const {
+    return static_cast<bool>(options_.view()) && options_.view().find("viewOn").has_value();
+  }
+  bool is_time_series() const {
+    return static_cast<bool>(options_.view()) && options_.view().find("timeseries").has_value();
+  }
   // Takes the option `temp` off, as a rename does.
   void make_permanent();
 
@@ -113,6 +124,7 @@ class Collection {
   std::string name_;
   Uuid uuid_;
   bson::Document options_;
+  bson::Document shard_key_;
   bool pre_and_post_images_ = false;
   int64_t capped_bytes_max_ = 0;
   int64_t capped_count_max_ = 0;

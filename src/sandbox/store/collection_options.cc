@@ -102,9 +102,8 @@ Reply<bson::Document> prepare_inserted(const bson::Document& document, ServerVer
 }
 
 Reply<bson::Document> check_collection_options(bson::View options) {
-  static const std::set<std::string_view> kMissing{
-      "timeseries",      "viewOn",    "pipeline",      "clusteredIndex",
-      "encryptedFields", "collation", "storageEngine", "expireAfterSeconds"};
+  static const std::set<std::string_view> kMissing{"clusteredIndex", "encryptedFields", "collation",
+                                                   "storageEngine", "expireAfterSeconds"};
   bson::Builder shown;
   bool capped = false;
   bool size = false;
@@ -130,6 +129,14 @@ Reply<bson::Document> check_collection_options(bson::View options) {
       size |= name == "size";
     } else if (name == "changeStreamPreAndPostImages") {
       SANDBOX_TRY(check_images(option));
+    } else if (name == "viewOn" || name == "pipeline" || name == "timeseries") {
+      const bson_type_t type = name == "viewOn"     ? BSON_TYPE_UTF8
+                               : name == "pipeline" ? BSON_TYPE_ARRAY
+                                                    : BSON_TYPE_DOCUMENT;
+      if (option.type() != type)
+        return command_error(kTypeMismatch, "BSON field 'create." + name + "' is the wrong type '" +
+                                                std::string(type_name(option.type())) + "', expected type '" +
+                                                std::string(type_name(type)) + "'");
     } else if (name == "validator") {
       SANDBOX_TRY(check_validator(option));
     } else if (name == "autoIndexId" || name == "idIndex" || name == "flags") {
@@ -140,6 +147,8 @@ Reply<bson::Document> check_collection_options(bson::View options) {
     }
     shown.append(name, option);
   }
+  if (options && options.find("pipeline") && !options.find("viewOn"))
+    return command_error(kInvalidOptions, "'pipeline' requires 'viewOn' to also be specified");
   if (capped && !size)
     return command_error(kInvalidOptions, "the 'size' field is required when 'capped' is true");
   if (!capped && size)

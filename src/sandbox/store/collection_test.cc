@@ -159,7 +159,8 @@ TEST(Catalog, CreatesRenamesAndDrops) {
   const auto bad = catalog.create("truth", "", Uuid{3});
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().message, "Invalid namespace specified 'truth.'");
-  EXPECT_EQ(code_of(catalog.create("truth", "v", Uuid{4}, parse(R"({"viewOn":"a"})"))), kNotImplemented);
+  EXPECT_EQ(code_of(catalog.create("truth", "v", Uuid{4}, parse(R"({"clusteredIndex":{}})"))),
+            kNotImplemented);
   EXPECT_EQ(code_of(catalog.rename("truth", "a", "truth", "b", false)), 48);
   ASSERT_TRUE(catalog.rename("truth", "a", "other", "c", false));
   EXPECT_EQ(catalog.find(Uuid{1})->ns(), "other.c");
