@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "bson/json.h"
 #include "bson/json_reader.h"
 
@@ -22,14 +21,9 @@ std::string_view text_of(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The scope inside the value of a code with scope: int32 of all, int32 of the code, the code, the scope.
-size_t scope_at(std::string_view value) {
-  constexpr size_t kHead = 8;
-  TIDEMARK_CHECK(value.size() >= kHead, "a view holds no code with scope that is cut short");
-  size_t code = 0;
-  for (size_t i = 0; i < 4; ++i) code |= size_t{static_cast<uint8_t>(value[4 + i])} << (8 * i);
-  TIDEMARK_CHECK(code < value.size() - kHead, "a view holds no code with scope that is cut short");
-  return kHead + code;
+bson::View inside(const bson::Element& field) {
+  if (field.is_document() || field.is_array()) return field.document();
+  return field.type() == BSON_TYPE_CODEWSCOPE ? field.scoped_code().scope : bson::View();
 }
 
 }  // namespace
@@ -89,11 +83,8 @@ void AuditRowMaker::normalize(bson::View document, std::string& out) {
 void AuditRowMaker::append_sorted(bson::View document, bool array, std::string& out) {
   const size_t at = out.size();
   const size_t base = fields_.size();
-  for (const bson::Element field : document) {
-    const bool nested = field.is_document() || field.is_array();
-    fields_.push_back(
-        {field.key(), field.type(), text_of(field.value_bytes()), nested ? field.document() : bson::View()});
-  }
+  for (const bson::Element field : document)
+    fields_.push_back({field.key(), field.type(), text_of(field.value_bytes()), inside(field)});
   // Doubled keys keep their order, which is that of their bytes.
   if (!array)
     std::sort(fields_.begin() + static_cast<ptrdiff_t>(base), fields_.end(),
@@ -114,17 +105,16 @@ void AuditRowMaker::append_sorted(bson::View document, bool array, std::string& 
 }
 
 void AuditRowMaker::append_value(const Field& field, std::string& out) {
-  if (field.document) return append_sorted(field.document, field.type == BSON_TYPE_ARRAY, out);
-  if (field.type != BSON_TYPE_CODEWSCOPE) {
+  if (!field.document) {
     out.append(field.value);
     return;
   }
-  const size_t scope = scope_at(field.value);
+  if (field.type != BSON_TYPE_CODEWSCOPE)
+    return append_sorted(field.document, field.type == BSON_TYPE_ARRAY, out);
+  // The length of it all, the code, and then the scope.
   const size_t at = out.size();
-  out.append(field.value.substr(0, scope));
-  append_sorted(bson::View(reinterpret_cast<const uint8_t*>(field.value.data()) + scope,
-                           static_cast<uint32_t>(field.value.size() - scope)),
-                false, out);
+  out.append(field.value.substr(0, field.value.size() - field.document.size()));
+  append_sorted(field.document, false, out);
   set_size(at, out);
 }
 

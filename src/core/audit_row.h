@@ -41,7 +41,7 @@ class AuditRowMaker {
     std::string_view key;
     bson_type_t type;
     std::string_view value;  // its bytes
-    bson::View document;     // of a document or an array
+    bson::View document;     // of a document or an array; the scope of a code that has one
   };
   void append_value(const Field& field, std::string& out);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "bson/doubled_name.h"
 #include "bson/json.h"
 #include "core/audit_row.h"
 #include "core/row_plan.h"
@@ -241,6 +242,9 @@ class PostgresAuditEnd final : public AuditEnd {
     bson::append_json(document, bson::JsonMode::kCanonical, json_);
     if (postgres::contains_nul_escape(json_))
       return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
+    if (const auto doubled = bson::first_doubled_name(document))
+      return fail(React::kReject,
+                  "the name " + *doubled + " stands twice, and jsonb keeps the last one alone");
     if (letters_.all()) return {};
     if (connection_ == nullptr || connection_->lost()) TIDEMARK_TRY(connect({}));
     TIDEMARK_ASSIGN(const bool held, letters_.hold(json_, *connection_, {}));
