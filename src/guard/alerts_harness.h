@@ -76,6 +76,7 @@ class SimPipeline {
   bool all_filtered = false;
   bool cursor_dead = false;  // kFeed: it says that it lives, its marks move, and it brings nothing
   bool consumer_gone = false;
+  std::optional<uint64_t> delivery_limit;  // kQueue
   int letters_per_second = 0;
   std::string ended = {};
   std::optional<Error> peek_error = {};
@@ -270,7 +271,6 @@ class SimPipeline {
   uint64_t read = 0;
   uint64_t letters = 3;
   uint64_t backlog = 0;
-  std::optional<uint64_t> delivery_limit;  // of a queue
   uint32_t stats_asked = 0;
   int64_t stats_total = 0;
 };

@@ -74,6 +74,13 @@ inline std::vector<bson::Document> audited_documents() {
       R"("min":{"$minKey":1},"max":{"$maxKey":1}})"};
   std::vector<bson::Document> documents;
   for (const std::string& text : texts) documents.push_back(doc(text));
+  // Names that are not UTF-8: the text of such a document is one of its bytes, and no path leads into it.
+  bson::Builder whole, part, inner;
+  whole.append("_id", "wrapped").append("\xff", "x").append_date("created_at", 1'700'000'000'000);
+  documents.push_back(whole.finish());
+  inner.append("\xff", "x").append_date("at", 1'700'000'000'000);
+  part.append("_id", "wrapped inside").append("nested", inner.view());
+  documents.push_back(part.finish());
   return documents;
 }
 

@@ -131,10 +131,23 @@ class PostgresAuditEnd final : public AuditEnd {
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
     if (!there) return counts;
     const std::vector<std::string> params = postgres::time_paths(buckets.field);
-    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::counts_sql(table_, buckets.width_ms), params, stop));
-    for (const auto& row : rows.rows)
-      counts[postgres::number_or_null(row[0])] +=
-          static_cast<uint64_t>(postgres::number_or_null(row[1]).value_or(0));
+    TIDEMARK_ASSIGN(const Rows rows,
+                    ask(postgres::counts_sql(table_, buckets.field, buckets.width_ms), params, stop));
+    bool any_wrapped = false;
+    for (const auto& row : rows.rows) {
+      const bool wrapped = row[2] == "1";
+      any_wrapped = any_wrapped || wrapped;
+      if (!wrapped)
+        counts[postgres::number_or_null(row[0])] +=
+            static_cast<uint64_t>(postgres::number_or_null(row[1]).value_or(0));
+    }
+    if (!any_wrapped) return counts;
+    const auto count = [&](const AuditRow& row) -> Status {
+      ++counts[bucket_of(row.time_ms, buckets)];
+      return {};
+    };
+    TIDEMARK_TRY(hand_out_all(postgres::wrapped_sql(table_, buckets.field),
+                              postgres::parents_of(buckets.field), buckets.field, count, std::move(stop)));
     return counts;
   }
 

@@ -39,6 +39,14 @@ std::string bucket(int64_t width_ms) {
          ") % " + width + " END";
 }
 
+// The parents are the parameters from `first` on.
+std::string wrapped(std::string_view field, size_t first) {
+  std::string out = "coalesce(doc ? '$bson'";
+  for (size_t i = 0; i < parents_of(field).size(); ++i)
+    out += " OR (doc #> $" + std::to_string(first + i) + "::text[]) ? '$bson'";
+  return out + ", false)";
+}
+
 }  // namespace
 
 std::string page_sql(const std::string& table, size_t limit) {
@@ -53,9 +61,14 @@ std::string leaves_sql(const std::string& table) {
 
 std::string lookup_sql(const std::string& table) { return kRows + table + " WHERE id = ANY($1::text[])"; }
 
-std::string counts_sql(const std::string& table, int64_t width_ms) {
-  return "SELECT " + bucket(width_ms) + " AS bucket, count(*) FROM (SELECT " + std::string(kMilliseconds) +
-         " FROM (SELECT " + kTimes + " FROM " + table + kHasId + " OFFSET 0) AS r OFFSET 0) AS t GROUP BY 1";
+std::string counts_sql(const std::string& table, std::string_view field, int64_t width_ms) {
+  return "SELECT " + bucket(width_ms) + " AS bucket, count(*), wrapped::int FROM (SELECT " +
+         std::string(kMilliseconds) + ", wrapped FROM (SELECT " + kTimes + ", " + wrapped(field, 4) +
+         " AS wrapped FROM " + table + kHasId + " OFFSET 0) AS r OFFSET 0) AS t GROUP BY 1, 3";
+}
+
+std::string wrapped_sql(const std::string& table, std::string_view field) {
+  return kRows + table + kHasId + " AND " + wrapped(field, 1);
 }
 
 std::string array_text(std::span<const std::string> items) {
@@ -73,20 +86,39 @@ std::string array_text(std::span<const std::string> items) {
   return out;
 }
 
-std::vector<std::string> time_paths(std::string_view dotted) {
+namespace {
+
+std::vector<std::string> names_of(std::string_view dotted) {
   std::vector<std::string> names;
   while (true) {
     const size_t dot = dotted.find('.');
     names.emplace_back(dotted.substr(0, dot));
-    if (dot == std::string_view::npos) break;
+    if (dot == std::string_view::npos) return names;
     dotted.remove_prefix(dot + 1);
   }
+}
+
+}  // namespace
+
+std::vector<std::string> time_paths(std::string_view dotted) {
+  const std::vector<std::string> names = names_of(dotted);
   const auto with = [&names](std::initializer_list<const char*> more) {
     std::vector<std::string> path = names;
     path.insert(path.end(), more.begin(), more.end());
     return array_text(path);
   };
-  return {with({"$date", "$numberLong"}), with({"$oid"}), with({"$timestamp", "t"})};
+  std::vector<std::string> paths = {with({"$date", "$numberLong"}), with({"$oid"}),
+                                    with({"$timestamp", "t"})};
+  for (std::string& parent : parents_of(dotted)) paths.push_back(std::move(parent));
+  return paths;
+}
+
+std::vector<std::string> parents_of(std::string_view dotted) {
+  const std::vector<std::string> names = names_of(dotted);
+  std::vector<std::string> parents;
+  for (size_t count = 1; count < names.size(); ++count)
+    parents.push_back(array_text(std::span(names).first(count)));
+  return parents;
 }
 
 std::optional<int64_t> number_or_null(const std::string& text) {

@@ -140,7 +140,7 @@ TEST_F(PostgresAuditEnd, TextsThatAreNoTimesAreNoTimes) {
   const auto rows = scan(*end, buckets);
   size_t without = 0;
   for (const AuditRow& row : rows) without += row.time_ms ? 0 : 1;
-  EXPECT_EQ(without, 10u);
+  EXPECT_EQ(without, 11u);
   const auto sums = end->sums(orders, buckets, {});
   ASSERT_TRUE(sums) << sums.error().describe();
   EXPECT_TRUE((*sums)->by_bucket == sums_of(rows, buckets).by_bucket);
@@ -148,7 +148,7 @@ TEST_F(PostgresAuditEnd, TextsThatAreNoTimesAreNoTimes) {
   // The server counts by the same texts, and a text that is no time ends nothing.
   const auto counts = end->counts(orders, buckets, {});
   ASSERT_TRUE(counts) << counts.error().describe();
-  EXPECT_EQ(counts->at(std::nullopt), 10u);
+  EXPECT_EQ(counts->at(std::nullopt), 11u);
 }
 
 TEST(PostgresAuditSql, TakesNumbersAndNull) {
@@ -161,7 +161,9 @@ TEST(PostgresAuditSql, QuotesWhatAnArrayHolds) {
   EXPECT_EQ(postgres::array_text(items), R"({"","a,b","q\"\\","{}","NULL"})");
   EXPECT_EQ(postgres::time_paths("a.0"),
             (std::vector<std::string>{R"({"a","0","$date","$numberLong"})", R"({"a","0","$oid"})",
-                                      R"({"a","0","$timestamp","t"})"}));
+                                      R"({"a","0","$timestamp","t"})", R"({"a"})"}));
+  EXPECT_EQ(postgres::parents_of("a.b.c"), (std::vector<std::string>{R"({"a"})", R"({"a","b"})"}));
+  EXPECT_TRUE(postgres::parents_of("a").empty());
 }
 
 }  // namespace
