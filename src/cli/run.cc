@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/commands.h"
@@ -17,6 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPoll{20};
+// What closing may take when the whole of drain_timeout went into the drain.
+constexpr milliseconds kCloseMax{250};
 constexpr std::string_view kChoices[] = {"now", "earliest", "time:2026-11-22T03:00:00Z", "token:HEX"};
 
 // No position, no start: prints the choices as commands to copy.
@@ -102,13 +105,29 @@ void print_summary(App& app, const std::vector<std::unique_ptr<PipelineRunner>>&
   std::fflush(stdout);
 }
 
+// Ends the process without closing anything that doesn't answer: correctness never depends on a clean end, and whoever waits
+// for this one was told how long it takes.
+[[noreturn]] void end_at_the_deadline(const Service& service) {
+  log::warn(
+      "process: drain_timeout is over, and something still doesn't answer: it is left as it is (what wasn't "
+      "finished comes again at the next start; a lease that wasn't given back ends by itself)");
+  int code = kOk;
+  for (const Service::Outcome& outcome : service.outcomes())
+    if (outcome.error) code = std::max(code, report(*outcome.error));
+  flush_log();
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
 // Waits until every pipeline has ended, whether by itself, by a signal or by being idle, and shuts the service down. The
-// shutdown runs on a thread of its own, so that a second signal still ends the process at once.
+// shutdown runs on a thread of its own, so that a second signal still ends the process at once, and so does the deadline.
 void supervise(App& app, Service& service, IdleWatch& idle) {
   std::jthread stopper;
   std::atomic<bool> stopped = false;
+  Mono deadline = Mono::max();
   const auto stop = [&] {
     if (stopper.joinable()) return;
+    deadline = app.clock.now() + service.stop_limit() + kCloseMax;
     stopper = std::jthread([&] {
       service.stop();
       stopped = true;
@@ -125,6 +144,7 @@ void supervise(App& app, Service& service, IdleWatch& idle) {
       stop();
     }
     if (service.finished() || idle.idle(service.runners())) stop();
+    if (!stopped && app.clock.now() >= deadline) end_at_the_deadline(service);
   }
 }
 

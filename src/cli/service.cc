@@ -1,6 +1,7 @@
 #include "cli/service.h"
 
 #include <algorithm>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -158,7 +159,8 @@ Status Service::start() {
                                       parts.position_store().describe() + ")");
     }
     // A store that can't be asked now is not an answer: the pipeline itself waits for it.
-    if (!stored && stored.error().react != React::kRetry && stored.error().react != React::kDenied) return fail(std::move(stored).error());
+    if (!stored && stored.error().react != React::kRetry && stored.error().react != React::kDenied)
+      return fail(std::move(stored).error());
   }
   if (guard_) TIDEMARK_TRY(guard_->prepare());
   for (const auto& runner : runners_) runner->start();
@@ -197,8 +199,27 @@ void Service::stop() {
     if (server_) server_->close();
   };
   plan_shutdown(std::move(pipelines), std::move(hooks)).run();
+}
+
+std::vector<Service::Outcome> Service::outcomes() const {
+  std::vector<Outcome> outcomes;
   for (const auto& runner : runners_)
-    outcomes_.push_back({runner->name(), runner->outcome(), runner->status()});
+    if (runner->finished()) outcomes.push_back({runner->name(), runner->outcome(), runner->status()});
+  return outcomes;
+}
+
+std::chrono::milliseconds Service::stop_limit() const {
+  // As plan_shutdown() groups them: doors, queues, streams.
+  std::map<std::string, std::chrono::milliseconds> drains;
+  for (size_t i = 0; i < runners_.size(); ++i) {
+    const std::string& source = configs_[i]->source.type;
+    auto& longest = drains[source == "http" || source == "rabbitmq" ? source : "stream"];
+    longest = std::max(longest, runners_[i]->parts().limits.drain_timeout);
+  }
+  std::chrono::milliseconds limit{0};
+  for (const auto& [group, drain] : drains) limit += drain;
+  if (drains.contains("http")) limit += kRequestsInFlight;
+  return limit;
 }
 
 std::vector<PipelineView> Service::pipelines() const { return monitor_->views(); }

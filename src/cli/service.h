@@ -50,15 +50,18 @@ class Service final : public http::Backend {
   bool finished() const;
   // The shutdown, step by step (docs/delivery.md); returns when everything is closed. Idempotent.
   void stop();
+  // How long stop() may take by the configuration: the drain_timeout of each group of pipelines that is ended one after the
+  // other, and what the requests in flight get.
+  std::chrono::milliseconds stop_limit() const;
 
   const std::vector<std::unique_ptr<PipelineRunner>>& runners() const { return runners_; }
-  // After stop(): how each pipeline ended.
+  // How each pipeline ended; those that haven't are left out. After stop(): all.
   struct Outcome {
     std::string pipeline;
     std::optional<Error> error;
     PipelineStatus status;
   };
-  const std::vector<Outcome>& outcomes() const { return outcomes_; }
+  std::vector<Outcome> outcomes() const;
 
   // For the demo: an entry of its own on the timeline.
   void note(const std::string& kind, const std::string& text) { timeline_.add({.kind = kind, .text = text}); }
@@ -105,7 +108,6 @@ class Service final : public http::Backend {
   std::unique_ptr<http::Backend> peers_;  // what the server asks: this, and its peers'
   std::unique_ptr<http::Server> server_;
   const PipelineParts* without_position_ = nullptr;
-  std::vector<Outcome> outcomes_;
   bool stopped_ = false;
 };
 

@@ -198,34 +198,6 @@ Error classify_server(const Failure& failure, std::string_view where, std::strin
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
-// The driver keeps of the server's answer to a login its text alone. The server says the same words for a wrong user and a
-// wrong password; everything else that goes wrong during a login (no key yet for the cluster time just after an election, a
-// connection that broke) passes.
-Error classify_login(const Failure& failure, std::string_view where) {
-  const std::string_view text = failure.message;
-  const bool refused =
-      contains(text, "uthentication failed") || contains(text, "x.509") || contains(text, "echanism");
-  return make(refused ? React::kDenied : React::kRetry, failure.code, text, where, kCredentials);
-}
-
-// Of the layer below the protocol. A certificate that is looked at and refused is refused again; that the other side refuses
-// ours looks like any broken connection, so that only the hint can name it.
-Error classify_connection(const Failure& failure, std::string_view where, std::string_view hint) {
-  const std::string_view text = failure.message;
-  if (contains(text, "ertificate verif") || contains(text, "verify failed") ||
-      contains(text, "TLS handshake failed: Failed certificate"))
-    return make(
-        React::kDenied, failure.code, text, where,
-        "the server's certificate is not trusted, has expired, or names another host: compare tlsCAFile and "
-        "the hosts of the uri with it");
-  if (contains(text, "TLS") || contains(text, "SSL"))
-    return make(
-        React::kRetry, failure.code, text, where,
-        "the TLS handshake fails: does the server speak TLS on that port, and does it accept the certificate "
-        "of tlsCertificateKeyFile?");
-  return make(React::kRetry, failure.code, text, where, hint);
-}
-
 // "E11000 duplicate key error collection: db.c index: NAME dup key: { ... }", in every version.
 std::string index_name_in(std::string_view message) {
   constexpr std::string_view kBefore = " index: ";
@@ -240,20 +212,43 @@ std::string index_name_in(std::string_view message) {
 
 }  // namespace
 
+Error classify_login(std::string_view message, std::string_view where) {
+  const bool refused = contains(message, "uthentication failed") || contains(message, "x.509") ||
+                       contains(message, "echanism");
+  return make(refused ? React::kDenied : React::kRetry, 0, message, where, kCredentials);
+}
+
+Error classify_connection(std::string_view message, std::string_view where, std::string_view hint) {
+  if (contains(message, "verify failed") || contains(message, "ertificate verif")) {
+    return make(
+        React::kDenied, 0, message, where,
+        "the server's certificate is not trusted, has expired, or names another host: compare tlsCAFile and "
+        "the hosts of the uri with it");
+  }
+  // That the other side refuses our certificate looks like any connection that breaks.
+  if (contains(message, "TLS") || contains(message, "SSL")) {
+    return make(
+        React::kRetry, 0, message, where,
+        "the TLS handshake fails: does the server speak TLS on that port, and does it accept the certificate "
+        "of tlsCertificateKeyFile?");
+  }
+  return make(React::kRetry, 0, message, where, hint);
+}
+
 Error classify(const Failure& failure, std::string_view where, std::string_view grant) {
   switch (failure.origin) {
     case Origin::kServer:
       return classify_server(failure, where, grant);
     case Origin::kNetwork:
-      return classify_connection(failure, where, "");
+      return classify_connection(failure.message, where);
     case Origin::kSelection:
       // It carries what the last try at each member said.
-      if (contains(failure.message, "uthentication failed")) return classify_login(failure, where);
+      if (contains(failure.message, "uthentication failed")) return classify_login(failure.message, where);
       return classify_connection(
-          failure, where,
+          failure.message, where,
           "no suitable member answers: check the hosts, replicaSet and tls of the uri, and the network");
     case Origin::kAuthentication:
-      return classify_login(failure, where);
+      return classify_login(failure.message, where);
     case Origin::kIncompatible:
       return make(React::kDenied, failure.code, failure.message, where, kTooOld);
     case Origin::kDriver:

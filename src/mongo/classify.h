@@ -35,6 +35,13 @@ struct Failure {
 // Of a whole command. `what` begins with `where`; `grant` says which role is needed, for a user who lacks it.
 Error classify(const Failure& failure, std::string_view where, std::string_view grant = {});
 
+// Of a login. The driver keeps of the server's answer to it its text alone: the server's own refusal is kDenied, and everything
+// else that goes wrong during a login passes (no key yet for the cluster time just after an election, a connection that broke).
+Error classify_login(std::string_view message, std::string_view where);
+// Of the layer below the protocol: kDenied for a certificate of the server's that was looked at and refused, else kRetry with
+// a hint where the text speaks of TLS, and `hint` where it doesn't.
+Error classify_connection(std::string_view message, std::string_view where, std::string_view hint = {});
+
 // Of one document among several: what isn't known to pass is about the document, therefore kReject.
 Error classify_document(int code, std::string_view message, std::string_view where,
                         std::string_view grant = {});

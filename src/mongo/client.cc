@@ -6,6 +6,7 @@
 #include <mongoc/mongoc.h>
 
 #include "base/log.h"
+#include "mongo/tls_uri.h"
 
 namespace tidemark::mongo {
 namespace {
@@ -137,6 +138,11 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
     return fail(React::kConfig, std::string("not a MongoDB URI: ") + error.message,
                 "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
   }
+  // A file that is missing is said before anything is connected to.
+  if (Status files = check_tls_files(uri); !files) {
+    mongoc_uri_destroy(uri);
+    return fail(std::move(files).error());
+  }
   set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kServerSelectionMs);
   set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, kConnectMs);
   set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, kSocketMs);
@@ -157,6 +163,19 @@ Status Client::connect() {
   if (!client_) return fail(React::kRetry, options_.who + ": " + error.message);
   mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
   return {};
+}
+
+Error Client::judge(const bson_error_t& error, bson::View reply) const {
+  // The driver reads its files anew for every connection.
+  if (std::string_view(error.message).find("initialize TLS") != std::string_view::npos) {
+    if (Status files = check_tls_files(uri_.get()); !files) {
+      Error named = std::move(files).error();
+      named.react = React::kDenied;
+      named.what = options_.who + ": " + named.what;
+      return named;
+    }
+  }
+  return error_of(error, reply, options_);
 }
 
 Result<bson::Document> Client::run(const std::string& database, bson::View command, bool writes,
@@ -185,8 +204,7 @@ Result<bson::Document> Client::run_once(const std::string& database, bson::View 
   bson_error_t error = {};
   again = false;
   if (in_transaction_) {
-    if (!mongoc_client_session_append(session_.get(), &options.doc, &error))
-      return fail(error_of(error, {}, options_));
+    if (!mongoc_client_session_append(session_.get(), &options.doc, &error)) return fail(judge(error, {}));
   } else if (writes) {
     mongoc_write_concern_append(majority().get(), &options.doc);
   }
@@ -199,7 +217,7 @@ Result<bson::Document> Client::run_once(const std::string& database, bson::View 
     if (view) return bson::Document(*view);
     return fail(React::kRetry, options_.who + ": the server's reply is " + view.error().what);
   }
-  Error judged = error_of(error, reply.view(), options_);
+  Error judged = judge(error, reply.view());
   again = is_worth_another_try(error, judged);
   return fail(std::move(judged));
 }
@@ -279,7 +297,7 @@ Status Client::begin_transaction(std::stop_token stop) {
     mongoc_session_opts_set_causal_consistency(session_options, false);
     session_.reset(mongoc_client_start_session(client_.get(), session_options, &error));
     mongoc_session_opts_destroy(session_options);
-    if (!session_) return fail(error_of(error, {}, options_));
+    if (!session_) return fail(judge(error, {}));
   }
   mongoc_transaction_opt_t* transaction_options = mongoc_transaction_opts_new();
   mongoc_transaction_opts_set_write_concern(transaction_options, majority().get());
@@ -287,7 +305,7 @@ Status Client::begin_transaction(std::stop_token stop) {
   mongoc_transaction_opts_destroy(transaction_options);
   if (!in_transaction_) {
     session_.reset();
-    return fail(error_of(error, {}, options_));
+    return fail(judge(error, {}));
   }
   return {};
 }
@@ -298,7 +316,7 @@ CommitResult Client::commit_transaction() {
   const bool ok = mongoc_client_session_commit_transaction(session_.get(), &reply.doc, &error);
   in_transaction_ = false;
   if (ok) return {};
-  CommitFailure failure{error_of(error, reply.view(), options_), false};
+  CommitFailure failure{judge(error, reply.view()), false};
   failure.unknown = mongoc_error_has_label(&reply.doc, "UnknownTransactionCommitResult") ||
                     origin_of(error) == Origin::kNetwork || origin_of(error) == Origin::kSelection;
   // What follows must not depend on what this session remembers.

@@ -19,6 +19,7 @@
 #include "bson/document.h"
 #include "mongo/classify.h"
 
+struct _bson_error_t;
 struct _mongoc_uri_t;
 struct _mongoc_client_t;
 struct _mongoc_client_session_t;
@@ -46,7 +47,7 @@ using CommitResult = tl::expected<void, CommitFailure>;
 
 class Client {
  public:
-  // kConfig when libmongoc can't read the URI. Connects to nothing.
+  // kConfig when libmongoc can't read the URI, or a file of TLS that it names can't be used. Connects to nothing.
   static Result<std::unique_ptr<Client>> create(ClientOptions options);
   ~Client();
   Client(const Client&) = delete;
@@ -94,6 +95,7 @@ class Client {
   Result<bson::Document> run_once(const std::string& database, bson::View command, bool writes, bool& again);
   bool repeats(bson::View command, bool writes) const;
   Status connect();
+  Error judge(const _bson_error_t& error, bson::View reply) const;
 
   const ClientOptions options_;
   std::unique_ptr<_mongoc_uri_t, UriDeleter> uri_;

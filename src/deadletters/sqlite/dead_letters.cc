@@ -41,11 +41,14 @@ React react_to(int code) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      return React::kConfig;
+      return React::kDenied;
     case SQLITE_INTERRUPT:
       return React::kCancelled;
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+      return React::kFatal;  // our own mistakes
     default:
-      return React::kFatal;
+      return React::kRetry;
   }
 }
 
@@ -231,7 +234,7 @@ class SqliteDeadLetters final : public DeadLetterStore {
   Error error(int code) const {
     const char* words = database_ ? sqlite3_errmsg(database_.get()) : sqlite3_errstr(code);
     return {react_to(code), "dead letters " + path_ + ": " + words,
-            react_to(code) == React::kConfig ? "may this user write the file and its folder?" : "", code};
+            react_to(code) == React::kDenied ? "may this user write the file and its folder?" : "", code};
   }
 
   const std::string path_;

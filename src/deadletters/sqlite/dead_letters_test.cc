@@ -142,7 +142,7 @@ TEST_F(DeadLetters, TwoStoresUseOneFile) {
 }
 
 TEST_F(DeadLetters, WhatCannotBeOpenedSaysHowToReact) {
-  EXPECT_EQ(make(folder_.file("no/folder/dead.db"))->open({}).error().react, React::kConfig);
+  EXPECT_EQ(make(folder_.file("no/folder/dead.db"))->open({}).error().react, React::kDenied);
   std::ofstream(path_) << "certainly not a database, but long enough to be read as one";
   EXPECT_EQ(make(path_)->open({}).error().react, React::kCorrupt);
   config::Settings settings;

@@ -197,9 +197,6 @@ class CurrentWriter final : public Writer {
     return {};
   }
 
-  // DollarPrefixedFieldName, InvalidIdField, InvalidDBRef, EmptyFieldName, DottedFieldName: of an update.
-  static bool insert_may_hold(int code) { return code == 52 || (code >= 53 && code <= 57 && code != 54); }
-
   // The older document goes and the new one is inserted; whoever comes between, or was here before, has the guard.
   Status insert_instead(mongo::Client& client, const TableName& target, const Put& put,
                         std::stop_token stop) {
@@ -225,16 +222,11 @@ class CurrentWriter final : public Writer {
         !inserted && inserted.error().code != mongo::kDuplicateKey)
       return inserted;
     if (!has_zero_timestamp(put.document)) return {};
-    bson::Builder zeros;
-    for (const bson::Element field : put.document)
-      if (is_zero_timestamp(field)) zeros.append_timestamp(field.key(), 0, 0);
-    bson::Builder set;
-    set.append("$set", zeros.view());
     bson::Builder same;
     append_id(put.id, same);
     if (!options_.guard_field.empty()) same.append(options_.guard_field, put.token);
     bson::Builder update;
-    update.append("q", same.view()).append("u", set.view());
+    update.append("q", same.view()).append("u", set_zero_timestamps(put.document).view());
     return run_one(client, target, kUpdate, update.view(), std::move(stop));
   }
 

@@ -2,6 +2,7 @@
 // none, or by the unique key. Both count as written; any other unique index that refuses a document is about something else,
 // and rejects it.
 #include <algorithm>
+#include <optional>
 
 #include "base/log.h"
 #include "sinks/mongodb/statements.h"
@@ -45,6 +46,7 @@ class InsertWriter final : public Writer {
   }
 
   WriteResult write(mongo::Client& client, std::stop_token stop) override {
+    written_.assign(rows_.size(), false);
     for (size_t begin = 0; begin < rows_.size();) {
       size_t end = begin;
       while (end < rows_.size() && rows_[end].target == rows_[begin].target) ++end;
@@ -144,33 +146,55 @@ class InsertWriter final : public Writer {
     for (size_t i = begin; i < end; ++i)
       (has_zero_timestamp(events_[rows_[i].event].after) ? stamped_ : plain_).push_back(i);
     const auto insert = [&](size_t row, bson::Builder& document) { build(row, document); };
-    if (auto done = send(client, target, kInsert, plain_, insert, begin, stop); !done) return done;
+    if (auto done = send(client, target, kInsert, plain_, insert, stop); !done) return done;
     const auto upsert = [&](size_t row, bson::Builder& statement) { build_upsert(row, target, statement); };
-    return send(client, target, kUpdate, stamped_, upsert, begin, stop);
+    by_insert_.clear();
+    if (auto done = send(client, target, kUpdate, stamped_, upsert, stop); !done || by_insert_.empty())
+      return done;
+    // With names, moreover, that no update may make: inserted, and what the server wrote into them is put right.
+    const std::vector<size_t> rows = by_insert_;
+    if (auto done = send(client, target, kInsert, rows, insert, stop); !done) return done;
+    const auto restore = [&](size_t row, bson::Builder& statement) {
+      bson::Builder document;
+      build(row, document);
+      bson::Builder equal, query;
+      if (const auto id = document.view().find("_id")) equal.append("$eq", *id);
+      query.append("_id", equal.view());
+      append_shard_key(known_.shard_key(target), document.view(), query);
+      statement.append("q", query.view()).append("u", set_zero_timestamps(document.view()).view());
+    };
+    return send(client, target, kUpdate, rows, restore, stop);
   }
 
   template <class Build>
   WriteResult send(mongo::Client& client, const TableName& target, const Verb& verb,
-                   const std::vector<size_t>& rows, Build build_row, size_t begin, std::stop_token stop) {
+                   const std::vector<size_t>& rows, Build build_row, std::stop_token stop) {
     WriteResult result;
     const auto failed = [&](Error error, size_t row) -> Status {
-      const size_t event = rows_[row].event;
-      result = write_failed(rejected(std::move(error)), std::min(event, first_event(begin)), event);
+      result = write_failed(rejected(std::move(error)), first_unwritten(), rows_[row].event);
       return fail(result.error().error);
     };
     const auto each = [&](size_t i, bson::Builder& out) { build_row(rows[i], out); };
     Handlers handlers;
     handlers.on_reply = [&](bson::View reply, size_t first, size_t last) -> Status {
-      for (const mongo::WriteError& error : mongo::write_errors(reply)) {
+      for (size_t i = first; i < last; ++i) written_[rows[i]] = true;
+      std::optional<mongo::WriteError> refused;
+      for (mongo::WriteError& error : mongo::write_errors(reply)) {
         if (error.code == mongo::kDuplicateKey && index_.is_repetition(error)) continue;
         if (first + error.index >= last) return fail(unknown_statement());
-        return failed(refusal(error, target), rows[first + error.index]);
+        if (&verb == &kUpdate && insert_may_hold(error.code)) {
+          by_insert_.push_back(rows[first + error.index]);
+          continue;
+        }
+        written_[rows[first + error.index]] = false;
+        if (!refused) refused = std::move(error);
       }
-      return {};
+      if (!refused) return {};
+      return failed(refusal(*refused, target), rows[first + refused->index]);
     };
     handlers.on_refused = [&](size_t i, Error error) { return failed(std::move(error), rows[i]); };
     Status sent = send_statements(client, target, verb, rows.size(), each, handlers, std::move(stop));
-    if (!sent && result) result = write_failed(std::move(sent).error(), first_event(begin));
+    if (!sent && result) result = write_failed(std::move(sent).error(), first_unwritten());
     return result;
   }
 
@@ -183,18 +207,20 @@ class InsertWriter final : public Writer {
     return error;
   }
 
-  // The first event of what isn't written yet.
-  size_t first_event(size_t begin) const {
+  size_t first_unwritten() const {
     size_t first = events_.size();
-    for (size_t i = begin; i < rows_.size(); ++i) first = std::min<size_t>(first, rows_[i].event);
+    for (size_t i = 0; i < rows_.size(); ++i)
+      if (!written_[i]) first = std::min<size_t>(first, rows_[i].event);
     return first;
   }
 
   UniqueIndex index_;
   std::span<const Event> events_;
-  std::vector<Row> rows_;        // those of one target stand together
-  std::vector<size_t> plain_;    // of rows_: those that are inserted
-  std::vector<size_t> stamped_;  // and those with a Timestamp(0, 0) that an insert would change
+  std::vector<Row> rows_;          // those of one target stand together
+  std::vector<bool> written_;      // of rows_
+  std::vector<size_t> plain_;      // of rows_: those that are inserted
+  std::vector<size_t> stamped_;    // and those with a Timestamp(0, 0) that an insert would change
+  std::vector<size_t> by_insert_;  // and of those, what an update may not make
   std::vector<TableName> targets_;
   TableName scratch_;
   Namespace last_ns_;

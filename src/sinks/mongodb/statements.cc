@@ -86,6 +86,15 @@ bool has_zero_timestamp(bson::View document) {
   return false;
 }
 
+bson::Document set_zero_timestamps(bson::View document) {
+  bson::Builder zeros;
+  for (const bson::Element field : document)
+    if (is_zero_timestamp(field)) zeros.append_timestamp(field.key(), 0, 0);
+  bson::Builder set;
+  set.append("$set", zeros.view());
+  return set.finish();
+}
+
 void append_shard_key(const std::vector<std::string>& paths, bson::View document, bson::Builder& query) {
   for (const std::string& path : paths) {
     bson::Builder equal;

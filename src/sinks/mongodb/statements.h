@@ -61,6 +61,13 @@ Status send_statements(mongo::Client& client, const TableName& target, const Ver
 // What was refused for one statement alone is about its document, whatever the same code means of a whole command.
 Error rejected(Error error);
 
+// Whether an insert may take what an update was refused for with this code: DollarPrefixedFieldName, InvalidIdField,
+// InvalidDBRef, EmptyFieldName, DottedFieldName.
+inline bool insert_may_hold(int code) { return code >= 52 && code <= 57 && code != 54; }
+
+// {$set: {field: Timestamp(0, 0), ...}} for each of them at the document's top: after an insert has changed them.
+bson::Document set_zero_timestamps(bson::View document);
+
 // Fields of a document that the server would write its own clock into: Timestamp(0, 0) at the top level, `_id` aside. Only
 // `insert` does that, and the classic replacement; an update by a pipeline keeps them.
 bool is_zero_timestamp(const bson::Element& field);

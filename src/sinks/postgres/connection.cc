@@ -149,13 +149,11 @@ Error Connection::connect_error() {
   const std::string message = trimmed(PQerrorMessage(handle_));
   const std::string code = sqlstate_in(message);
   if (PQconnectionNeedsPassword(handle_) != 0)
-    return {React::kConfig, "postgres: the server asks for a password and there is none",
+    return {React::kDenied, "postgres: the server asks for a password and there is none",
             "put it in the uri"};
-  // Without a code nobody answered, or not as PostgreSQL does.
-  if (code.empty())
-    return {React::kRetry, "postgres: " + message, "is the server up, and can it be reached from here?"};
-  const Reaction reaction = reaction_to(code);
-  return {reaction.react, "postgres: " + message, std::string(reaction.hint)};
+  // Without a code nobody answered, or not as PostgreSQL does, or libpq itself refuses.
+  const Reaction reaction = code.empty() ? reaction_without_code(message) : reaction_to(code);
+  return {reaction.react, "postgres: " + message, std::string(reaction.hint), 0, reaction.unknown};
 }
 
 Status Connection::set_up_session(std::stop_token stop) {
@@ -242,7 +240,8 @@ Error Connection::result_error(const pg_result* result, std::stop_token stop) {
   if (const std::string detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty()) what += ": " + detail;
   what += " [" + sqlstate_ + "]";
   const bool cancelled = sqlstate_ == "57014" && stop.stop_requested();
-  return {cancelled ? React::kCancelled : reaction.react, std::move(what), std::string(reaction.hint)};
+  return {cancelled ? React::kCancelled : reaction.react, std::move(what), std::string(reaction.hint), 0,
+          reaction.unknown && !cancelled};
 }
 
 // --- single statements
@@ -328,7 +327,7 @@ void Connection::take_result(const Pending& pending, const pg_result* result, si
     end.error = result_error(result, stop);
     end.sqlstate = sqlstate_;
   } else {
-    end.error = Error{React::kFatal, name_ + ": unexpected answer " + PQresStatus(status), ""};
+    end.error = Error{React::kRetry, name_ + ": unexpected answer " + PQresStatus(status), ""};
   }
   end.statement = statement;
 }

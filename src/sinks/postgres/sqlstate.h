@@ -8,12 +8,18 @@
 namespace tidemark::postgres {
 
 struct Reaction {
-  React react = React::kFatal;
+  React react = React::kRetry;
   std::string_view hint;
+  bool unknown = false;
 };
 
-// By the whole code where the table has it, else by its class (the first two characters); kFatal for what it doesn't name.
+// By the whole code where the table has it, else by its class (the first two characters). What it doesn't name is kRetry and unknown: it
+// waits, and says so.
 Reaction reaction_to(std::string_view sqlstate);
+
+// What libpq says without a SQLSTATE while it connects: by its text, which is in English where no locale is set. Files of
+// certificates that aren't there and servers that aren't trusted are refusals; anything else is the network.
+Reaction reaction_without_code(std::string_view message);
 
 inline constexpr std::string_view kDivisionByZero = "22012";
 inline constexpr std::string_view kLockNotAvailable = "55P03";

@@ -27,10 +27,12 @@ constexpr Row kReactions[] = {
      "restore the file from a copy; `PRAGMA integrity_check` says how far it is damaged"},
     {SQLITE_NOTADB, React::kCorrupt,
      "the file isn't an SQLite database: give another path, or restore it from a copy"},
-    {SQLITE_CANTOPEN, React::kConfig, "does the folder exist, and may this user write to it?"},
-    {SQLITE_READONLY, React::kConfig, "this user must be able to write the file and its folder"},
-    {SQLITE_PERM, React::kConfig, "this user must be able to write the file and its folder"},
-    {SQLITE_AUTH, React::kConfig, ""},
+    {SQLITE_CANTOPEN, React::kDenied, "does the folder exist, and may this user write to it?"},
+    {SQLITE_READONLY, React::kDenied, "this user must be able to write the file and its folder"},
+    {SQLITE_PERM, React::kDenied, "this user must be able to write the file and its folder"},
+    {SQLITE_AUTH, React::kDenied, ""},
+    {SQLITE_MISUSE, React::kFatal, ""},  // our own mistakes
+    {SQLITE_RANGE, React::kFatal, ""},
     {SQLITE_TOOBIG, React::kReject, "a text in SQLite holds at most 1,000,000,000 bytes"},
     {SQLITE_CONSTRAINT, React::kReject, "a constraint or trigger of the table refuses the row"},
     {SQLITE_MISMATCH, React::kReject, ""},
@@ -54,7 +56,7 @@ void init_library() {
 
 React react_to(int code) {
   const Row* row = row_of(code);
-  return row == nullptr ? React::kFatal : row->react;
+  return row == nullptr ? React::kRetry : row->react;
 }
 
 std::string quoted(std::string_view name) {
@@ -176,7 +178,8 @@ Error Database::error(int code) const {
   const bool cancelled = stop_.stop_requested() && (code & 0xff) == SQLITE_BUSY;
   return Error{cancelled ? React::kCancelled : react_to(code),
                "sqlite " + options_.path + ": " + (own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code)),
-               row == nullptr ? "" : row->hint, code};
+               row == nullptr ? "an error that Tidemark does not know: it is waited out" : row->hint, code,
+               row == nullptr && !cancelled};
 }
 
 // SQLite's own busy handler can't be woken by a stop, and sleeps without asking our clock.

@@ -80,7 +80,7 @@ Status RowWriter::create(Database& database, const std::string& name) {
   if (created) return {};
   // SQLite's general error here means the name: reserved, or a view's.
   Error error = std::move(created).error();
-  if (error.react == React::kFatal) {
+  if (error.unknown) {
     error.react = React::kConfig;
     error.hint = "choose another name for the table";
   }

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include <sys/resource.h>
@@ -337,11 +338,24 @@ TEST(SqliteErrors, EachCodeSaysHowToReact) {
   const std::pair<int, React> expected[] = {
       {5, React::kRetry},     {261, React::kRetry},  {6, React::kRetry},    {13, React::kRetry},
       {10, React::kRetry},    {778, React::kRetry},  {1034, React::kRetry}, {7, React::kRetry},
-      {11, React::kCorrupt},  {26, React::kCorrupt}, {14, React::kConfig},  {8, React::kConfig},
-      {3, React::kConfig},    {18, React::kReject},  {19, React::kReject},  {1555, React::kReject},
-      {9, React::kCancelled}, {1, React::kFatal},    {21, React::kFatal},
+      {11, React::kCorrupt},  {26, React::kCorrupt}, {14, React::kDenied},  {8, React::kDenied},
+      {3, React::kDenied},    {18, React::kReject},  {19, React::kReject},  {1555, React::kReject},
+      {9, React::kCancelled}, {1, React::kRetry},    {21, React::kFatal},
   };
   for (const auto& [code, react] : expected) EXPECT_EQ(sqlite::react_to(code), react) << code;
+}
+
+// Every primary result code there is, and those there may be: https://www.sqlite.org/rescode.html
+TEST(SqliteResultCode, NoResultCodeButTheDocumentedOnesEverEndsAPipeline) {
+  const std::map<int, React> known = {{3, React::kDenied},   {8, React::kDenied},  {9, React::kCancelled},
+                                      {11, React::kCorrupt}, {14, React::kDenied}, {18, React::kReject},
+                                      {19, React::kReject},  {20, React::kReject}, {21, React::kFatal},
+                                      {23, React::kDenied},  {25, React::kFatal},  {26, React::kCorrupt}};
+  for (int code = 1; code < 256; ++code) {
+    const auto found = known.find(code);
+    EXPECT_EQ(sqlite::react_to(code), found == known.end() ? React::kRetry : found->second) << code;
+    EXPECT_EQ(sqlite::react_to(code | (7 << 8)), sqlite::react_to(code)) << code;
+  }
 }
 
 }  // namespace

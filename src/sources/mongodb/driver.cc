@@ -14,6 +14,9 @@ namespace {
 // anyway.
 constexpr int32_t kHeartbeatMs = 2000;
 
+// How long a deployment may be without a primary before that is told.
+constexpr int64_t kNoPrimaryUs = 5'000'000;
+
 void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
   log::debug("libmongoc {}: {}", domain, message);
 }
@@ -208,7 +211,10 @@ CommandResult<Member> Client::select(Prefer prefer, std::stop_token stop) {
   const ReadPreference preference(prefer, slot_->client);
   mongoc_server_description_t* server =
       mongoc_client_select_server(slot_->client, false, preference.get(), &error);
-  if (server == nullptr) return tl::unexpected(failure_of(error, {}));
+  if (server == nullptr) {
+    driver_->note_primary(false, false);
+    return tl::unexpected(failure_of(error, {}));
+  }
 
   Member member;
   member.id = id_of(server);
@@ -326,6 +332,20 @@ void Driver::on_ready(std::function<void()> listener) {
   listener_ = std::move(listener);
 }
 
+// Every start knows no primary for a moment, and so does every stop and every election: that is no news. One that stays away is.
+void Driver::note_primary(bool there, bool was_there) {
+  const int64_t now_us = bson_get_monotonic_time();
+  MutexLock lock(mutex_);
+  if (there) {
+    no_primary_since_us_.reset();
+    return;
+  }
+  if (was_there) no_primary_since_us_ = now_us;
+  if (!no_primary_since_us_ || now_us - *no_primary_since_us_ < kNoPrimaryUs) return;
+  no_primary_since_us_.reset();  // said once
+  log::warn("{}: mongodb has had no primary for {} s", pipeline_, kNoPrimaryUs / 1'000'000);
+}
+
 void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
   const mongoc_topology_description_t* before = mongoc_apm_topology_changed_get_previous_description(event);
   const mongoc_topology_description_t* after = mongoc_apm_topology_changed_get_new_description(event);
@@ -335,8 +355,7 @@ void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
   const bool new_primary = id_of(primary) != id_of(old_servers.primary());
   if (new_primary && primary != nullptr)
     log::info("{}: mongodb primary is {}", pipeline_, address_of(primary));
-  else if (new_primary)
-    log::warn("{}: mongodb has no primary", pipeline_);
+  note_primary(primary != nullptr, old_servers.primary() != nullptr);
 
   std::function<void()> listener;
   {

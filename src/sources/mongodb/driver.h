@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -138,6 +139,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
  private:
   friend class Client;
   explicit Driver(std::string pipeline) : pipeline_(std::move(pipeline)) {}
+  void note_primary(bool there, bool was_there) EXCLUDES(mutex_);
   InterruptSlot* slot_of(_mongoc_client_t* client) EXCLUDES(mutex_);
 
   const std::string pipeline_;
@@ -145,6 +147,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
 
   Mutex mutex_;
   std::function<void()> listener_ GUARDED_BY(mutex_);
+  std::optional<int64_t> no_primary_since_us_ GUARDED_BY(mutex_);  // monotonic; empty once it was told
   // One for every libmongoc client the pool ever made; they stay until the pool is gone.
   std::vector<std::unique_ptr<InterruptSlot>> slots_ GUARDED_BY(mutex_);
 };

@@ -38,6 +38,8 @@ class LivingOwnerClock final : public Clock {
 };
 
 struct Deployment {
+  // For a test that brings a set of its own.
+  explicit Deployment(ReplicaSet* its_own) : set(its_own) {}
   Deployment() {
     static std::unique_ptr<ReplicaSet> shared = [] {
       auto started = ReplicaSet::start();

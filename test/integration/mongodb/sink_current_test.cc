@@ -255,7 +255,7 @@ TEST_F(MongodbCurrent, AWrongPasswordIsAConfigurationError) {
   auto sink = make_mongodb_sink(settings, at.context()).value();
   const Status opened = sink->open({});
   ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().react, React::kConfig) << opened.error().describe();
+  EXPECT_EQ(opened.error().react, React::kDenied) << opened.error().describe();
   EXPECT_EQ(opened.error().describe().find("hidden"), std::string::npos);
 }
 
