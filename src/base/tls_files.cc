@@ -85,4 +85,13 @@ Status check_certificate_files(const std::string& certificate, const std::string
                   "give the key that the certificate was made for");
 }
 
+void forget_tls_trouble() { ERR_clear_error(); }
+
+std::string tls_trouble() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* text = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_reason_error_string(code) : nullptr;
+  ERR_clear_error();
+  return text == nullptr ? "" : text;
+}
+
 }  // namespace tidemark

@@ -14,4 +14,9 @@ Status check_ca_file(const std::string& path);
 Status check_certificate_files(const std::string& certificate, const std::string& key,
                                const std::string& password = {});
 
+// What OpenSSL has noted on this thread since forget_tls_trouble(): "tlsv1 alert unknown ca". Client libraries drop it, and
+// the other side's refusal of a certificate then looks like a connection that was closed. Empty when there is nothing.
+void forget_tls_trouble();
+std::string tls_trouble();
+
 }  // namespace tidemark

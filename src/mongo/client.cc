@@ -6,6 +6,7 @@
 #include <mongoc/mongoc.h>
 
 #include "base/log.h"
+#include "base/tls_files.h"
 #include "mongo/tls_uri.h"
 
 namespace tidemark::mongo {
@@ -175,6 +176,14 @@ Error Client::judge(const bson_error_t& error, bson::View reply) const {
       return named;
     }
   }
+  const Origin origin = origin_of(error);
+  if ((origin == Origin::kNetwork || origin == Origin::kSelection) && mongoc_uri_get_tls(uri_.get())) {
+    if (const std::string trouble = tls_trouble(); !trouble.empty()) {
+      bson_error_t told = error;
+      bson_set_error(&told, error.domain, error.code, "%s (TLS: %s)", error.message, trouble.c_str());
+      return error_of(told, reply, options_);
+    }
+  }
   return error_of(error, reply, options_);
 }
 
@@ -203,6 +212,7 @@ Result<bson::Document> Client::run_once(const std::string& database, bson::View 
   Buffer options, reply;
   bson_error_t error = {};
   again = false;
+  forget_tls_trouble();
   if (in_transaction_) {
     if (!mongoc_client_session_append(session_.get(), &options.doc, &error)) return fail(judge(error, {}));
   } else if (writes) {

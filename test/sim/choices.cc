@@ -36,7 +36,8 @@ std::string_view to_string(Fault fault) {
                                                                     "backup restored",
                                                                     "file removed",
                                                                     "file damaged",
-                                                                    "stop"};
+                                                                    "stop",
+                                                                    "credentials refused"};
   return kNames[static_cast<size_t>(fault)];
 }
 

@@ -39,6 +39,7 @@ enum class Fault : uint8_t {
   kFileRemoved,      // the position's file is removed
   kFileDamaged,      // a byte of it flips
   kStop,             // the operator stops the process
+  kDenied,           // for a while every call is refused for its credentials
   kCount
 };
 constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);

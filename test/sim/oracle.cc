@@ -41,6 +41,24 @@ void Oracle::ends_with(const Error& error, Mono now) {
   begin_drain(now);
 }
 
+bool Oracle::may_pass(const Error& error, Refusals& refusals, Mono now) {
+  if (error.react == React::kRetry || (error.react == React::kCancelled && !draining_)) return true;
+  if (error.react != React::kDenied) return false;
+  if (refusals.refused(now, limits_.auth_patience)) return true;
+  if (!draining_) marks_.hit(refusals.worked() ? Mark::kDeniedBeyondPatience : Mark::kDeniedBeforeItWorked);
+  return false;
+}
+
+void Oracle::wait(Patience& patience, const Refusals& refusals, Mono now) {
+  patience.failed(now);
+  if (const auto end = refusals.end(limits_.auth_patience); end && *end > now) patience.by(*end);
+}
+
+void Oracle::worked(Refusals& refusals) {
+  if (refusals.worked() && refusals.any()) marks_.hit(Mark::kDeniedForAWhile);
+  refusals.succeeded();
+}
+
 void Oracle::on(const StopRequested&, Mono now) {
   if (!draining_) {
     if (source_patience_.waits()) marks_.hit(Mark::kStopDuringBackOff);
@@ -53,15 +71,15 @@ void Oracle::on(const StopRequested&, Mono now) {
 
 // --- the source
 
-void Oracle::source_failed(const Error& error, Mono now) {
+void Oracle::source_failed(const Error& error, Refusals& refusals, Mono now) {
   phase_ = Phase::kClosed;
   if (draining_) return;
-  if (!may_pass(error)) {
+  if (!may_pass(error, refusals, now)) {
     if (error.react == React::kPositionLost && saving_) marks_.hit(Mark::kPositionLostDuringSave);
     if (error.react == React::kPositionLost && write_out()) marks_.hit(Mark::kPositionLostDuringWrite);
     return ends_with(error, now);
   }
-  source_patience_.failed(now);
+  wait(source_patience_, refusals, now);
   if (source_patience_.failures() == 7) marks_.hit(Mark::kLongestWait);
   if (ready_) {
     source_patience_.cut(now);
@@ -72,13 +90,15 @@ void Oracle::source_failed(const Error& error, Mono now) {
 
 void Oracle::on(const Identified& input, Mono now) {
   phase_ = Phase::kClosed;
-  if (!input.result) return source_failed(input.result.error(), now);
+  if (!input.result) return source_failed(input.result.error(), identifying_, now);
+  worked(identifying_);
   identified_ = true;
   deployment_ = input.result->deployment;
 }
 
 void Oracle::on(const SourceOpened& input, Mono now) {
-  if (!input.result) return source_failed(input.result.error(), now);
+  if (!input.result) return source_failed(input.result.error(), opening_, now);
+  worked(opening_);
   phase_ = Phase::kOpen;
   if (opened_before_) return;
   opened_before_ = true;
@@ -98,8 +118,9 @@ void Oracle::on(const ReadDone& input, Mono now) {
   }
   if (!input.result) {
     if (input.result.error().react == React::kCancelled) marks_.hit(Mark::kReadCancelledBeforeTheStop);
-    return source_failed(input.result.error(), now);
+    return source_failed(input.result.error(), reading_, now);
   }
+  worked(reading_);
   const SourceBatch& read = *input.result;
   const std::vector<Event>& events = read.events->events();
   const Index end = index_of(read.resume_after);
@@ -126,7 +147,7 @@ void Oracle::on(const ReadDone& input, Mono now) {
     marks_.hit(Mark::kInvalidate);
   } else {
     marks_.hit(Mark::kClosedWithoutMoving);
-    source_failed(Error{React::kRetry, "closed without moving"}, now);
+    source_failed(Error{React::kRetry, "closed without moving"}, reading_, now);
   }
 }
 
@@ -157,11 +178,13 @@ void Oracle::on(const PositionAcquired& input, Mono now) {
   LaneView& first = lane(0);
   if (limits_.transactional) first.busy = false;
   if (!input.result) {
-    if (!may_pass(input.result.error())) return ends_with(input.result.error(), now);
+    Refusals& refusals = limits_.transactional ? first.opening : acquiring_refusals_;
+    if (!may_pass(input.result.error(), refusals, now)) return ends_with(input.result.error(), now);
     if (!draining_ || !limits_.transactional)
-      (limits_.transactional ? first.patience : position_patience_).failed(now);
+      wait(limits_.transactional ? first.patience : position_patience_, refusals, now);
     return;
   }
+  worked(limits_.transactional ? first.opening : acquiring_refusals_);
   const std::optional<StoredPosition>& stored = *input.result;
   if (!stored) {
     marks_.hit(Mark::kAbsentRefused);
@@ -186,17 +209,18 @@ void Oracle::on(const SaveDone& input, Mono now) {
     gate_open_ = true;
     last_save_ = now;
     save_patience_.succeeded();
+    worked(saving_refusals_);
     return;
   }
   urgent_ = true;
   const Error& error = input.result.error();
-  if (!may_pass(error)) {
+  if (!may_pass(error, saving_refusals_, now)) {
     if (error.react == React::kFenced) marks_.hit(Mark::kFencedDuringSave);
     return ends_with(error, now);
   }
   marks_.hit(draining_ ? Mark::kSaveFailedWhileDraining : Mark::kSaveFailed);
   if (prefix_ > place) marks_.hit(Mark::kFailedSaveOvertakenByANewer);
-  save_patience_.failed(now);
+  wait(save_patience_, saving_refusals_, now);
 }
 
 // --- the sink and the dead letters
@@ -205,9 +229,13 @@ void Oracle::on(const SinkOpened& input, Mono now) {
   LaneView& view = lane(input.lane);
   view.busy = false;
   view.open = input.result.has_value();
-  if (view.open) return;
-  if (!may_pass(input.result.error())) return ends_with(input.result.error(), now);
-  if (!draining_) view.patience.failed(now);
+  if (view.open) {
+    worked(view.opening);
+    for (LaneView& each : lanes_) each.opening.can_succeed();
+    return;
+  }
+  if (!may_pass(input.result.error(), view.opening, now)) return ends_with(input.result.error(), now);
+  if (!draining_) wait(view.patience, view.opening, now);
 }
 
 void Oracle::on(const WriteDone& input, Mono now) {
@@ -218,6 +246,8 @@ void Oracle::on(const WriteDone& input, Mono now) {
   for (size_t i = 0; i < durable; ++i) safe(out[i]);
   if (input.result) {
     view.patience.succeeded();
+    worked(view.writing);
+    for (LaneView& each : lanes_) each.writing.can_succeed();
     if (!out.empty()) source_patience_.succeeded();
   }
   if (input.result && limits_.transactional) {
@@ -245,12 +275,12 @@ void Oracle::on(const WriteDone& input, Mono now) {
     return;
   }
   view.open = false;
-  if (!may_pass(failure.error)) {
+  if (!may_pass(failure.error, view.writing, now)) {
     if (failure.error.react == React::kFenced) marks_.hit(Mark::kFencedDuringWrite);
     if (draining_) marks_.hit(Mark::kSinkBrokenWhileDraining);
     return ends_with(failure.error, now);
   }
-  if (!draining_) view.patience.failed(now);
+  if (!draining_) wait(view.patience, view.writing, now);
 }
 
 void Oracle::on(const DeadLetterDone& input, Mono now) {
@@ -258,10 +288,11 @@ void Oracle::on(const DeadLetterDone& input, Mono now) {
   letter_out_.reset();
   if (draining_) marks_.hit(Mark::kLetterOutWhileDraining);
   if (!input.result) {
-    if (!may_pass(input.result.error())) return ends_with(input.result.error(), now);
+    if (!may_pass(input.result.error(), letter_refusals_, now)) return ends_with(input.result.error(), now);
     marks_.hit(Mark::kLetterFailed);
-    return letter_patience_.failed(now);
+    return wait(letter_patience_, letter_refusals_, now);
   }
+  worked(letter_refusals_);
   if (*input.result == LetterFate::kRetried) marks_.hit(Mark::kLetterPutBack);
   letter_patience_.succeeded();
   safe(index);

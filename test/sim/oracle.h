@@ -63,6 +63,8 @@ class Oracle {
     std::vector<Index> out;
     Index resume_after = 0;
     Patience patience;
+    Refusals opening;
+    Refusals writing;
   };
 
   void on(const Started&, Mono now) { last_save_ = now; }
@@ -94,13 +96,14 @@ class Oracle {
   void check_view(const PipelineStatus& status);
 
   void acquired(const StoredPosition& stored);
-  void source_failed(const Error& error, Mono now);
+  void source_failed(const Error& error, Refusals& refusals, Mono now);
   void ends_with(const Error& error, Mono now);
   void begin_drain(Mono now);
   // Whether waiting is all that the error asks for; else the life ends.
-  bool may_pass(const Error& error) const {
-    return error.react == React::kRetry || (error.react == React::kCancelled && !draining_);
-  }
+  bool may_pass(const Error& error, Refusals& refusals, Mono now);
+  // A wait after a failure of such a call.
+  void wait(Patience& patience, const Refusals& refusals, Mono now);
+  void worked(Refusals& refusals);
   void safe(Index index);
   // True when the contiguous prefix has grown.
   bool advance();
@@ -121,6 +124,9 @@ class Oracle {
   enum class Phase { kClosed, kCalled, kOpen, kReading };
   Phase phase_ = Phase::kClosed;
   Patience source_patience_;
+  Refusals identifying_;
+  Refusals opening_;
+  Refusals reading_;
   bool ready_ = false;
   bool identified_ = false;
   bool opened_before_ = false;
@@ -130,6 +136,7 @@ class Oracle {
   bool acquired_ = false;
   bool acquiring_ = false;
   Patience position_patience_;
+  Refusals acquiring_refusals_;
   Index base_ = 0;   // where the life began
   Index read_ = 0;   // the end of what was read
   Index saved_ = 0;  // the last place known to be stored
@@ -138,6 +145,7 @@ class Oracle {
   std::optional<Index> saving_;
   uint64_t saving_events_ = 0;
   Patience save_patience_;
+  Refusals saving_refusals_;
   Mono last_save_{};
   bool urgent_ = false;
 
@@ -153,6 +161,7 @@ class Oracle {
   std::vector<LaneView> lanes_;
   std::optional<Index> letter_out_;
   Patience letter_patience_;
+  Refusals letter_refusals_;
 
   // --- the end
   bool draining_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <vector>
 
 #include "env/clock.h"
 
@@ -28,6 +29,11 @@ class Patience {
     earliest_ = std::min(earliest_.value_or(now), now);
     latest_ = std::min(latest_.value_or(now), now);
   }
+  // Both ends of the wait are brought forward, to no earlier than `at`.
+  void by(Mono at) {
+    earliest_ = std::min(earliest_.value_or(at), at);
+    latest_ = std::min(latest_.value_or(at), at);
+  }
   void tried() {
     earliest_.reset();
     latest_.reset();
@@ -45,6 +51,33 @@ class Patience {
   int failures_ = 0;
   std::optional<Mono> earliest_;
   std::optional<Mono> latest_;
+};
+
+// The rule of refused credentials, told as naively: three refusals in a row end what never worked, and what has worked is tried
+// until `patience` has passed since the first.
+class Refusals {
+ public:
+  void succeeded() {
+    worked_ = true;
+    refused_.clear();
+  }
+  void can_succeed() { worked_ = true; }
+  // Whether the pipeline goes on.
+  bool refused(Mono now, std::chrono::milliseconds patience) {
+    refused_.push_back(now);
+    return worked_ ? now < refused_.front() + patience : refused_.size() < 3;
+  }
+  bool worked() const { return worked_; }
+  bool any() const { return !refused_.empty(); }
+  // The wait may be cut by this.
+  std::optional<Mono> end(std::chrono::milliseconds patience) const {
+    if (!worked_ || refused_.empty()) return std::nullopt;
+    return refused_.front() + patience;
+  }
+
+ private:
+  bool worked_ = false;
+  std::vector<Mono> refused_;
 };
 
 }  // namespace tidemark::sim

@@ -101,6 +101,7 @@ class Pipeline {
   Input carry_out(Finish& action);
   Result<std::optional<StoredPosition>> acquire(const std::string& deployment);
   Status save(const DurablePosition& position);
+  bool is_denied();
   WriteResult write(const WriteJob& job);
   WriteResult write_transaction(const WriteJob& job);
   void commit(const WriteJob& job);
@@ -142,6 +143,7 @@ class Pipeline {
   bool refuses_ = false;     // requests, because the process ends
 
   // --- across lives
+  Mono denied_until_{};
   std::unique_ptr<PositionStore> rival_;
   std::optional<std::string> backup_;
   Index acknowledged_ = 0;   // of a queue: what it has forgotten

@@ -9,13 +9,27 @@ namespace {
 
 Error waiting_helps(const char* what) { return {React::kRetry, std::string("injected: ") + what}; }
 
+Error refused() { return {React::kDenied, "injected: the password is refused"}; }
+
 Index index_of(const Event& event) { return sim::index_of(event.id); }
 
 }  // namespace
 
+// For a while whoever is asked refuses: as long as the password is being changed.
+bool Pipeline::is_denied() {
+  Choices& choices = around_.choices;
+  const Mono now = around_.clock.now();
+  if (choices.is_calm()) return false;
+  if (now < denied_until_) return true;
+  if (!choices.fault(Fault::kDenied, 150)) return false;
+  denied_until_ = now + std::chrono::seconds(1 + choices.damage(Fault::kDenied, 20));
+  return true;
+}
+
 // --- the source
 
 Input Pipeline::carry_out(IdentifySource&) {
+  if (is_denied()) return Identified{fail(refused())};
   if (!server_.has_primary() || around_.choices.fault(Fault::kIdentifyFails, 3))
     return Identified{fail(waiting_helps("nobody answers"))};
   SourceHealth health;
@@ -26,6 +40,7 @@ Input Pipeline::carry_out(IdentifySource&) {
 Input Pipeline::carry_out(OpenSource& action) {
   if (oracle_->draining() && around_.choices.one_in(2))
     return SourceOpened{fail(React::kCancelled, "stopped")};
+  if (is_denied()) return SourceOpened{fail(refused())};
   if (!server_.has_primary() || around_.choices.fault(Fault::kOpenFails, 3))
     return SourceOpened{fail(waiting_helps("the stream can't be opened"))};
   const Index from = action.from.empty() ? acknowledged_ : sim::index_of(action.from);
@@ -36,6 +51,7 @@ Input Pipeline::carry_out(OpenSource& action) {
 
 Input Pipeline::carry_out(ReadSource&) {
   if (oracle_->draining() && around_.choices.one_in(2)) return ReadDone{fail(React::kCancelled, "stopped")};
+  if (is_denied()) return ReadDone{fail(refused())};
   if (profile_.acknowledges()) return ReadDone{server_.read()};
   if (!server_.has_primary() || around_.choices.fault(Fault::kReadFails, 6)) {
     const bool stopping = around_.choices.is_calm() ? false : around_.choices.one_in(8);
@@ -53,13 +69,16 @@ Input Pipeline::carry_out(ReadSource&) {
 // --- the sink
 
 Input Pipeline::carry_out(OpenSink& action) {
+  if (is_denied()) return SinkOpened{action.lane, fail(refused())};
   if (around_.choices.fault(Fault::kSinkOpenFails, 4))
     return SinkOpened{action.lane, fail(waiting_helps("no sink"))};
   return SinkOpened{action.lane, {}};
 }
 
 Input Pipeline::carry_out(Write& action) {
-  WriteResult result = profile_.limits.transactional ? write_transaction(action.job) : write(action.job);
+  WriteResult result = is_denied()                     ? write_failed(refused())
+                       : profile_.limits.transactional ? write_transaction(action.job)
+                                                       : write(action.job);
   return WriteDone{action.lane, std::move(action.job), std::move(result)};
 }
 
@@ -137,6 +156,7 @@ WriteResult Pipeline::write_transaction(const WriteJob& job) {
 
 Input Pipeline::carry_out(PutDeadLetter& action) {
   const Index index = index_of(action.event);
+  if (is_denied()) return DeadLetterDone{fail(refused())};
   if (around_.choices.fault(Fault::kLetterFails, 3))
     return DeadLetterDone{fail(waiting_helps("no room for letters"))};
   const Entry entry = server_.at(index);

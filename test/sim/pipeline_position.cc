@@ -80,6 +80,7 @@ Result<std::optional<StoredPosition>> Pipeline::acquire(const std::string& deplo
     return stored;
   }
   if (profile_.limits.transactional) {
+    if (is_denied()) return fail(React::kDenied, "injected: the password is refused");
     if (around_.choices.fault(Fault::kSinkOpenFails, 4)) return fail(React::kRetry, "injected: no sink");
     // A session that was lost for a moment finds out when another owner was there meanwhile.
     if (owner_ && epoch_ != ends_.epoch) return fail(React::kFenced, "another owner was here");
@@ -293,6 +294,9 @@ void Pipeline::mend() {
       }
       return set_start(server_.oldest() - 1);
     case React::kFenced:
+      return;
+    case React::kDenied:
+      denied_until_ = {};
       return;
     case React::kReject:
       for (Index index = 1; index <= server_.newest(); ++index) {

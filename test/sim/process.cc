@@ -37,6 +37,7 @@ PipelineLimits random_limits(Random& random) {
   limits.in_flight_batches_max = 1 + random.below(5);
   limits.unsaved_events_max = 4 + random.below(20);
   limits.idle_save = milliseconds(random.below(2) == 0 ? 1000 : 10'000);
+  limits.auth_patience = milliseconds(8000);
   limits.drain_timeout = milliseconds(random.below(2) == 0 ? 2000 : 10'000);
   return limits;
 }
