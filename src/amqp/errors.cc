@@ -2,6 +2,8 @@
 
 #include <amqp.h>
 
+#include "base/tls_files.h"
+
 namespace tidemark::amqp {
 namespace {
 
@@ -108,6 +110,11 @@ Error library_error(int status, std::string_view what, std::string_view where) {
     if (each.code == status) meaning = each;
   }
   std::string text = std::string(where) + ": " + std::string(what) + ": " + amqp_error_string2(status);
+  // The library says that TLS failed, and OpenSSL why; a certificate that the broker refuses is a closed connection otherwise.
+  if (const std::string trouble = tls_trouble(); !trouble.empty()) {
+    text += " (TLS: " + trouble + ")";
+    if (meaning.react == React::kRetry) meaning.hint = kClient;
+  }
   return {meaning.react, std::move(text), meaning.hint};
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "amqp/errors.h"
+#include "base/tls_files.h"
 
 namespace tidemark::amqp {
 namespace {
@@ -146,21 +147,26 @@ Status Link::connect_tcp(std::stop_token stop) {
               "is the broker up, and can it be reached from here?");
 }
 
+// They were looked at before the start (amqp/spec.h): somebody has replaced them since.
+Error Link::unusable(const char* fields, const Status& checked) const {
+  const std::string why = checked ? "OpenSSL doesn't take it" : checked.error().what;
+  return {React::kDenied, name_ + ": " + fields + ": " + why, checked ? "" : checked.error().hint};
+}
+
 Status Link::connect_tls(std::stop_token stop) {
   if (stop.stop_requested()) return fail(stopped());
+  forget_tls_trouble();
   amqp_socket_t* socket = amqp_ssl_socket_new(state_);
   if (socket == nullptr) return fail(React::kRetry, name_ + ": out of memory");
   amqp_ssl_socket_set_verify_peer(socket, options_.verify ? 1 : 0);
   amqp_ssl_socket_set_verify_hostname(socket, options_.verify ? 1 : 0);
   amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
   if (!options_.ca.empty() && amqp_ssl_socket_set_cacert(socket, options_.ca.c_str()) != AMQP_STATUS_OK)
-    return fail(React::kConfig, name_ + ": tls_ca can't be read: " + options_.ca,
-                "it is a PEM file of certificates");
+    return fail(unusable("tls_ca", check_ca_file(options_.ca)));
   if (!options_.certificate.empty() &&
       amqp_ssl_socket_set_key(socket, options_.certificate.c_str(), options_.key.c_str()) != AMQP_STATUS_OK)
-    return fail(React::kConfig,
-                name_ + ": tls_certificate or tls_key can't be read, or they don't belong together",
-                "both are PEM files");
+    return fail(
+        unusable("tls_certificate, tls_key", check_certificate_files(options_.certificate, options_.key)));
   const timeval timeout = to_timeval(options_.connect_timeout);
   const int status =
       amqp_socket_open_noblock(socket, options_.endpoint.host.c_str(), options_.endpoint.port, &timeout);

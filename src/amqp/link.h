@@ -69,6 +69,7 @@ class Link {
   Link(ConnectionOptions options, Clock& clock);
   Status connect(std::stop_token stop);
   Status connect_tcp(std::stop_token stop);
+  Error unusable(const char* fields, const Status& checked) const;
   Status connect_tls(std::stop_token stop);
   Status log_in(std::stop_token stop);
   Error reply_error(const amqp_rpc_reply_t_& reply, const char* what);

@@ -150,7 +150,9 @@ TEST_F(AmqpTls, OnlyTheBrokerThatWasMeantIsTalkedTo) {
   tls.verify = false;
   EXPECT_TRUE(Session::open(tls, clock, {}).has_value());
   tls.ca = path("absent.pem");
-  EXPECT_EQ(Session::open(tls, clock, {}).error().react, React::kConfig);
+  const auto absent = Session::open(tls, clock, {});
+  EXPECT_EQ(absent.error().react, React::kDenied);
+  EXPECT_NE(absent.error().what.find("absent.pem: No such file"), std::string::npos) << absent.error().what;
 }
 
 // --- what is stuck

@@ -1,5 +1,7 @@
 #include "amqp/spec.h"
 
+#include "base/tls_files.h"
+
 namespace tidemark::amqp {
 namespace {
 
@@ -86,6 +88,14 @@ Result<ConnectionOptions> connection_options(const config::Settings& settings, s
   if (!options.endpoint.tls && !(options.ca.empty() && options.certificate.empty()))
     return fail(settings.error(options.ca.empty() ? "tls_certificate" : "tls_ca", "amqp:// doesn't use TLS",
                                "write amqps:// in the uri"));
+  if (!options.ca.empty()) {
+    if (Status good = check_ca_file(options.ca); !good)
+      return fail(settings.error("tls_ca", good.error().what, good.error().hint));
+  }
+  if (!options.certificate.empty()) {
+    if (Status good = check_certificate_files(options.certificate, options.key); !good)
+      return fail(settings.error("tls_certificate", good.error().what, good.error().hint));
+  }
   options.heartbeat = std::chrono::ceil<std::chrono::seconds>(settings.duration("heartbeat"));
   options.connect_timeout = settings.duration("connect_timeout");
   options.name = std::move(name);

@@ -23,9 +23,9 @@ constexpr const char* kMajority =
     "back: start it without that option (the default)";
 constexpr const char* kTooOld = "Tidemark needs MongoDB 4.2 or later";
 constexpr const char* kShardKey =
-    "the collection is sharded by a key that the documents don't all have: shard it by _id, or by fields "
-    "that each "
-    "document has";
+    "the collection is sharded by another key than _id: let the user read config.collections (`read` on "
+    "`config`), so that "
+    "the key is known, and shard by fields that each document has";
 constexpr const char* kUnknown = "an error that Tidemark does not know: it is waited out";
 
 // No code stands twice. What isn't here is waited out as well, and is called unknown. The server's own list:

@@ -108,6 +108,11 @@ bool is_worth_another_try(const bson_error_t& error, const Error& judged) {
   return std::find(kElsewhere.begin(), kElsewhere.end(), judged.code) != kElsewhere.end();
 }
 
+bool needs_login(const Error& error) {
+  constexpr int kReauthenticationRequired = 391;
+  return error.react == React::kDenied || error.code == kReauthenticationRequired;
+}
+
 Error stopped(const ClientOptions& options) {
   return {React::kCancelled, options.who + ": stop was requested"};
 }
@@ -193,9 +198,19 @@ Result<bson::Document> Client::run(const std::string& database, bson::View comma
   TIDEMARK_TRY(connect());
   bool again = false;
   auto reply = run_once(database, command, writes, again);
-  if (reply || !again || in_transaction_ || !repeats(command, writes) || stop.stop_requested()) return reply;
-  log::debug("{}; tried once more", reply.error().what);
-  return run_once(database, command, writes, again);
+  if (!reply && again && !in_transaction_ && repeats(command, writes) && !stop.stop_requested()) {
+    log::debug("{}; tried once more", reply.error().what);
+    reply = run_once(database, command, writes, again);
+  }
+  if (!reply && needs_login(reply.error())) disconnect();
+  return reply;
+}
+
+// A user who was dropped and created anew is a stranger to every connection that he has: only a new one logs him in.
+void Client::disconnect() {
+  in_transaction_ = false;
+  session_.reset();
+  client_.reset();
 }
 
 // As the drivers' retryWrites and retryReads, which commands of this form don't get from libmongoc; a cursor that has moved

@@ -5,7 +5,7 @@
 // connection broke or its member was no primary any more (`retryWrites=false` in the URI turns that off). So a
 // document is inserted with its key, a change says what it replaces, and so on.
 //
-// A Client connects when it is first asked, and again by itself after a failure. It belongs to one thread at a
+// A Client connects when it is first asked, and again by itself after a failure, and logs in anew after a refusal. It belongs to one thread at a
 // time. A stop that is requested while a command runs doesn't end the command: it ends by the reply or by the URI's socket
 // timeout (15 s by default). Messages never show the URI's secrets.
 #pragma once
@@ -95,6 +95,7 @@ class Client {
   Result<bson::Document> run_once(const std::string& database, bson::View command, bool writes, bool& again);
   bool repeats(bson::View command, bool writes) const;
   Status connect();
+  void disconnect();
   Error judge(const _bson_error_t& error, bson::View reply) const;
 
   const ClientOptions options_;

@@ -90,7 +90,8 @@ Status Targets::look(mongo::Client& client, const TableName& target, std::stop_t
       return replaced(target, "replaced by another of its name");
     }
   }
-  TIDEMARK_TRY(read_shard_key(client, target, now, std::move(stop)));
+  now.shard_key_hidden = before != known_.end() && before->second.shard_key_hidden;
+  if (!now.shard_key_hidden) TIDEMARK_TRY(read_shard_key(client, target, now, std::move(stop)));
   known_[target.text()] = std::move(now);
   return {};
 }
@@ -108,13 +109,12 @@ Status Targets::read_shard_key(mongo::Client& client, const TableName& target, K
     return {};
   }
   if (entries.error().code != kUnauthorized) return fail(std::move(entries).error());
-  if (!known_.contains(target.text())) {
-    log::warn(
-        "mongodb sink: the user may not read config.collections, so that the shard key of {} isn't known; "
-        "grant it "
-        "`read` on `config` if the collection is sharded by another key than _id",
-        target.text());
-  }
+  known.shard_key_hidden = true;
+  log::warn(
+      "mongodb sink: the user may not read config.collections, so that the shard key of {} isn't known; "
+      "grant it "
+      "`read` on `config` if the collection is sharded by another key than _id",
+      target.text());
   return {};
 }
 

@@ -42,6 +42,7 @@ class Targets {
   struct Known {
     bson::Document uuid;  // {uuid: BinData}; none where the server doesn't say
     std::vector<std::string> shard_key;
+    bool shard_key_hidden = false;  // from this user
     Mono looked_at{};
   };
 

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/tls_files.h"
 #include "sinks/postgres/sqlstate.h"
 
 namespace tidemark::postgres {
@@ -91,6 +92,22 @@ bool is_connection_string(const std::string& uri) {
   PQconninfoFree(parsed);
   PQfreemem(message);
   return good;
+}
+
+Status check_tls_files(const std::string& uri) {
+  PQconninfoOption* parsed = PQconninfoParse(uri.c_str(), nullptr);
+  Status checked;
+  for (const PQconninfoOption* option = parsed; option != nullptr && option->keyword != nullptr; ++option) {
+    const std::string_view name = option->keyword;
+    if (!checked || option->val == nullptr || *option->val == '\0') continue;
+    // "system" stands for the authorities of the machine (libpq 16).
+    if (name == "sslrootcert" && std::string_view(option->val) != "system")
+      checked = check_ca_file(option->val);
+    if (name == "sslcert") checked = check_ca_file(option->val);
+    if (!checked) checked.error().what = std::string(name) + " " + checked.error().what;
+  }
+  PQconninfoFree(parsed);
+  return checked;
 }
 
 // --- connecting

@@ -125,5 +125,8 @@ class Connection {
 std::string quoted(std::string_view name);
 // True when `uri` is one that libpq can read.
 bool is_connection_string(const std::string& uri);
+// kConfig that names the file and the reason when a certificate that the uri names can't be used (the key may be in forms of
+// its own: that is left to libpq). REQUIRES is_connection_string().
+Status check_tls_files(const std::string& uri);
 
 }  // namespace tidemark::postgres

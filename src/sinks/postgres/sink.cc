@@ -34,6 +34,8 @@ Result<Options> options_of(const config::Settings& settings, const ComponentCont
     return fail(settings.error(
         "uri", "not a PostgreSQL connection string (it isn't shown, as it may hold a password)",
         "write postgresql://user:password@host:5432/database"));
+  if (Status files = postgres::check_tls_files(options.connection.uri); !files)
+    return fail(settings.error("uri", files.error().what, files.error().hint));
   options.connection.application = "tidemark " + context.pipeline;
   options.connection.connect_timeout = settings.duration("connect_timeout");
   options.connection.statement_timeout = settings.duration("statement_timeout");

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "bson/json.h"
+#include "sinks/postgres/connection.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/sqlstate.h"
 #include "sinks/postgres/test_support.h"
@@ -373,6 +374,21 @@ TEST(PostgresSqlstate, NoSqlstateButTheDocumentedOnesEverEndsAPipeline) {
     }
   }
   EXPECT_TRUE(postgres::reaction_to("ZZ000").unknown);
+}
+
+TEST(PostgresUri, NamesTheCertificateThatCanNotBeUsed) {
+  for (const char* uri :
+       {"postgresql://h/d?sslmode=verify-full&sslrootcert=/no/such/ca.pem",
+        "postgresql://h/d?sslcert=/no/such/client.pem", "host=h sslrootcert=/etc/hostname"}) {
+    const Status refused = postgres::check_tls_files(uri);
+    ASSERT_FALSE(refused) << uri;
+    EXPECT_EQ(refused.error().react, React::kConfig);
+    EXPECT_NE(refused.error().what.find("ssl"), std::string::npos) << refused.error().what;
+    EXPECT_NE(refused.error().what.find(".pem") != std::string::npos,
+              refused.error().what.find("hostname") != std::string::npos)
+        << refused.error().what;
+  }
+  EXPECT_TRUE(postgres::check_tls_files("postgresql://u:p@h/d"));
 }
 
 TEST(PostgresSqlstate, TellsAFileThatIsMissingFromAServerThatIsNotTrustedAndFromTheNetwork) {

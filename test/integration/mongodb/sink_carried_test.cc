@@ -4,6 +4,7 @@
 
 #include "core/position_store.h"
 #include "integration/mongodb/fixture.h"
+#include "mongo/client.h"
 
 namespace tidemark::testing {
 namespace {
@@ -231,6 +232,23 @@ TEST_F(MongodbSinkOf44, WaitsForAnErrorThatNobodyKnowsAndSaysSo) {
   EXPECT_EQ(written.error().error.react, React::kRetry);
   EXPECT_THAT(written.error().error.describe(), HasSubstr("7777"));
   EXPECT_THAT(written.error().error.describe(), HasSubstr("does not know"));
+}
+
+TEST_F(MongodbSinkOf44, ARefusedUserLogsInAnewOnAnotherConnection) {
+  auto client = mongo::Client::create({at.set->uri(), "here", ""}).value();
+  const bson::Document hello = json(R"({"isMaster": 1})");
+  const auto connection = [&]() -> int64_t {
+    const auto reply = client->read("admin", hello, {});
+    return reply ? reply->view().find("connectionId")->integer().value_or(0) : 0;
+  };
+  const int64_t first = connection();
+  ASSERT_NE(first, 0);
+  EXPECT_EQ(connection(), first);
+  fail_commands(R"(["find"])", 13, 1);
+  const auto refused = client->read(at.database(), json(R"({"find": "orders"})"), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().react, React::kDenied);
+  EXPECT_NE(connection(), first);
 }
 
 TEST_F(MongodbSinkOf44, RefusesAViewACappedCollectionAndATimeSeries) {
