@@ -7,6 +7,7 @@
 #include "cli/guard_service.h"
 #include "http/certificate.h"
 #include "http/server.h"
+#include "runtime/names.h"
 
 namespace tidemark::cli {
 namespace {
@@ -78,6 +79,10 @@ int check_command(App& app, const CheckOptions& options) {
       continue;
     }
     print_pipeline(pipeline, *parts);
+    if (const Status named = check_names(pipeline, app.components); !named)
+      code = std::max(code, report(named.error()));
+    for (const std::string& warning : name_warnings(pipeline, app.components))
+      std::fprintf(stderr, "tidemark: warning: %s\n", warning.c_str());
     if (options.connect) code = std::max(code, connect(*parts));
   }
   // Its parts are the pipelines' own: what is wrong with those was said above.

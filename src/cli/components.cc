@@ -49,6 +49,13 @@ const config::ComponentSpec& webhook_spec() {
 
 bool keeps_current_state(const config::Settings& settings) { return settings.string("mode") == "current"; }
 
+// Rows of a log keep their namespace, so that two collections in one table harm nobody.
+std::optional<TablePattern> rows_target(const config::Settings& settings, TablePattern::Schema schema) {
+  if (!keeps_current_state(settings)) return std::nullopt;
+  auto pattern = TablePattern::parse(settings.string("table"), schema);
+  return pattern ? std::optional(std::move(*pattern)) : std::nullopt;
+}
+
 void add_sinks(Components& all) {
   SinkFactories sqlite;
   sqlite.transactional = make_sqlite_transactional;
@@ -59,6 +66,9 @@ void add_sinks(Components& all) {
   sqlite.is_per_collection = sqlite_table_is_per_collection;
   sqlite.is_per_database = sqlite_table_is_per_database;
   sqlite.needs_full_documents = keeps_current_state;
+  sqlite.target = [](const config::Settings& settings) {
+    return rows_target(settings, TablePattern::Schema::kNone);
+  };
   all.sinks.add(sqlite_sink_spec(), std::move(sqlite));
 
   SinkFactories postgres;
@@ -70,6 +80,9 @@ void add_sinks(Components& all) {
   postgres.is_per_collection = postgres_table_is_per_collection;
   postgres.is_per_database = postgres_table_is_per_database;
   postgres.needs_full_documents = keeps_current_state;
+  postgres.target = [](const config::Settings& settings) {
+    return rows_target(settings, TablePattern::Schema::kAllowed);
+  };
   all.sinks.add(postgres_sink_spec(), std::move(postgres));
 
   SinkFactories file;
@@ -85,6 +98,9 @@ void add_sinks(Components& all) {
   mongodb.is_per_database = mongodb_sink_is_per_database;
   mongodb.own_positions = make_mongodb_sink_positions;
   mongodb.needs_full_documents = mongodb_sink_needs_full_documents;
+  mongodb.target = mongodb_sink_target;
+  mongodb.target_field = "collection";
+  mongodb.own_names = mongodb_sink_own_names;
   all.sinks.add(mongodb_sink_spec(), std::move(mongodb));
 
   SinkFactories rabbitmq;

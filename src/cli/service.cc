@@ -9,6 +9,7 @@
 #include "cli/letter_box.h"
 #include "cli/shutdown_plan.h"
 #include "cli/version.h"
+#include "runtime/names.h"
 
 namespace tidemark::cli {
 namespace {
@@ -73,6 +74,11 @@ Status Service::build_pipeline(const config::PipelineConfig& pipeline) {
   context.plugboard = &plugboard_;
   const size_t doors_before = plugboard_.inlets().size();
   TIDEMARK_ASSIGN(PipelineParts parts, tidemark::build_pipeline(pipeline, app_.components, context));
+  // What the sink keeps apart event by event doesn't keep a pipeline from starting that has run so far.
+  if (const Status named = check_names(pipeline, app_.components); !named)
+    log::warn("{}: {}", pipeline.name, named.error().describe());
+  for (const std::string& warning : name_warnings(pipeline, app_.components))
+    log::warn("{}: {}", pipeline.name, warning);
   for (size_t i = doors_before; i < plugboard_.inlets().size(); ++i) {
     const std::string& path = plugboard_.inlets()[i]->path();
     const auto same = [&path](const auto& door) { return door.first == path; };

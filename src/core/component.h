@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/plugboard.h"
 #include "env/clock.h"
@@ -22,6 +23,8 @@ struct ComponentContext {
   // that a rename brings, and a place per collection, so that temporary collections must not reach it.
   bool keeps_documents = false;
   bool keeps_collections_apart = false;
+  // Names in the place that the sink writes to which belong to other parts of the pipeline: no event may write there.
+  std::vector<std::string> reserved = {};
   int lane = 0;  // which of the sink's lanes this instance serves, from 0
   int lane_count = 1;
 };

@@ -55,6 +55,8 @@ struct Event {
   Namespace to;  // of a rename: the new name
   // Of a rename: `to` is no collection of this pipeline's, so that for it the rename is the collection's end.
   bool leaves = false;
+  // Of a rename: `ns` is none of this pipeline's, so that the event has its place under `to`.
+  bool enters = false;
   bson::View key;     // documentKey: `_id`, on sharded collections the shard key too; none for DDL events
   bson::View before;  // fullDocumentBeforeChange; none when not asked for or not kept
   bson::View after;   // fullDocument; none when absent or null (an update whose document is gone)

@@ -88,11 +88,60 @@ void TablePattern::expand(const Namespace& ns, TableName& out) const {
   name_.expand(ns, out.name);
 }
 
+bool TablePattern::Part::is_ambiguous() const {
+  if (!database || !collection) return false;
+  // What no database's name can hold: the first of these in a name stands in the text, and so tells where {database} ends
+  // in front of it, or begins behind it.
+  constexpr std::string_view kForeign("/\\. \"$*<>:|?\0", 13);
+  const auto parts = [&](const Piece& piece) {
+    return piece.kind == Piece::Kind::kText && piece.text.find_first_of(kForeign) != std::string::npos;
+  };
+  const auto is_placeholder = [](const Piece& piece) { return piece.kind != Piece::Kind::kText; };
+  const auto first = std::find_if(pieces.begin(), pieces.end(), is_placeholder);
+  if (first->kind == Piece::Kind::kDatabase && first + 1 != pieces.end() && parts(*(first + 1))) return false;
+  const auto last = std::find_if(pieces.rbegin(), pieces.rend(), is_placeholder);
+  return !(last->kind == Piece::Kind::kDatabase && last + 1 != pieces.rend() && parts(*(last + 1)));
+}
+
+std::optional<std::pair<CollectionName, CollectionName>> TablePattern::collision() const {
+  if (!has_database() || !has_collection()) return std::nullopt;
+  const auto tells_one = [](const Part& part) { return part.database != part.collection; };
+  if (tells_one(schema_) || tells_one(name_)) return std::nullopt;
+  const Part& both = name_.database ? name_ : schema_;
+  if ((name_.database && !name_.is_ambiguous()) || (schema_.database && !schema_.is_ambiguous()))
+    return std::nullopt;
+  // "a_b" and "c" against "a" and "b_c", whatever stands between them and in which order.
+  std::string between;
+  const auto is_placeholder = [](const Piece& piece) { return piece.kind != Piece::Kind::kText; };
+  const auto first = std::find_if(both.pieces.begin(), both.pieces.end(), is_placeholder);
+  for (auto piece = first + 1; piece != both.pieces.end() && !is_placeholder(*piece); ++piece)
+    between += piece->text;
+  const std::string left = "a" + between + "b", right = "b" + between + "c";
+  if (first->kind == Piece::Kind::kDatabase) return {{{left, "c"}, {"a", right}}};
+  return {{{"c", left}, {right, "a"}}};
+}
+
+std::optional<std::string> TablePattern::collection_that_leads_to(const TableName& name,
+                                                                  std::string_view database) const {
+  if (!has_collection()) return std::nullopt;
+  // Whatever the collection is, it is no longer than the name; what stands before and behind it is known.
+  for (size_t begin = 0; begin < name.name.size(); ++begin) {
+    for (size_t size = name.name.size() - begin; size > 0; --size) {
+      const std::string collection = name.name.substr(begin, size);
+      TableName reached;
+      expand({database, collection}, reached);
+      if (reached == name) return collection;
+    }
+  }
+  return std::nullopt;
+}
+
 // --- RowPlan
 
 void RowPlan::clear() {
   table_count_ = 0;
   first_puts_.clear();
+  keys_.clear();
   last_ns_ = {};
   ids_.clear();
   id_ends_.clear();
@@ -102,10 +151,12 @@ void RowPlan::clear() {
   step_begin_ = 0;
 }
 
-WriteResult RowPlan::plan(std::span<const Event> events) {
+WriteResult RowPlan::plan(std::span<const Event> events, const RefusedNames* refused) {
   clear();
+  refused_ = refused;
   ++generation_;
   for (size_t i = 0; i < events.size(); ++i) {
+    if (refused != nullptr && refused->has(events[i].ns)) continue;
     if (auto added = add(events[i]); !added) {
       clear();
       return write_failed(std::move(added).error(), 0, i);
@@ -183,14 +234,18 @@ Status RowPlan::add_rename(const Event& event) {
   if (event.to.collection.empty())
     return fail(React::kReject, "the " + describe(event) + " doesn't say where to (field `to`)",
                 "a filter or a projection takes it away");
+  // No row of it was ever here. Those of its target stay until what it brought has been read.
+  if (event.enters) return {};
   const uint32_t from = table_of(event.ns);
-  if (event.leaves) {
+  if (event.leaves || (refused_ != nullptr && refused_->has(event.to))) {
     cut({RowBarrier::Kind::kClear, &event, from, 0});
     return {};
   }
   const uint32_t target = table_of(event.to);
   // In the one table of one collection everything stays until what the rename brought has been read.
-  if (from != target) cut({RowBarrier::Kind::kMove, &event, from, target});
+  if (from == target) return {};
+  const bool same_name = tables_[from] == tables_[target];
+  cut({same_name ? RowBarrier::Kind::kClear : RowBarrier::Kind::kMove, &event, from, target});
   return {};
 }
 
@@ -205,19 +260,22 @@ void RowPlan::note_put(uint32_t table, const Event& event) {
   if (first_puts_[table] == nullptr) first_puts_[table] = &event;
 }
 
+Namespace RowPlan::key_of(const Namespace& ns) const {
+  return {pattern_.has_database() ? ns.database : std::string_view(),
+          pattern_.has_collection() ? ns.collection : std::string_view()};
+}
+
 uint32_t RowPlan::table_of(const Namespace& ns) {
   if (table_count_ > 0 && ns == last_ns_) return last_table_;
-  if (tables_.size() == table_count_) tables_.emplace_back();
-  TableName& candidate = tables_[table_count_];
-  pattern_.expand(ns, candidate);
-  const auto end = tables_.begin() + static_cast<ptrdiff_t>(table_count_);
-  const auto found = std::find(tables_.begin(), end, candidate);
-  last_table_ = static_cast<uint32_t>(found - tables_.begin());
+  const Namespace key = key_of(ns);
+  const auto found = std::find(keys_.begin(), keys_.end(), key);
+  last_table_ = static_cast<uint32_t>(found - keys_.begin());
   last_ns_ = ns;
-  if (found == end) {
-    ++table_count_;
-    first_puts_.push_back(nullptr);
-  }
+  if (found != keys_.end()) return last_table_;
+  if (tables_.size() == table_count_) tables_.emplace_back();
+  pattern_.expand(ns, tables_[table_count_++]);
+  keys_.push_back(key);
+  first_puts_.push_back(nullptr);
   return last_table_;
 }
 
@@ -284,6 +342,8 @@ void append_ns(const Namespace& ns, std::string& out) {
   out.push_back('.');
   out.append(ns.collection);
 }
+
+const Namespace& log_place(const Event& event) { return event.enters ? event.to : event.ns; }
 
 bool append_log_update(const Event& event, std::string& out) {
   if (event.update) {

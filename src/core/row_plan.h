@@ -11,13 +11,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "core/audit.h"
 #include "core/event.h"
+#include "core/refused_names.h"
 #include "core/sink.h"
 
 namespace tidemark {
@@ -42,6 +46,11 @@ class TablePattern {
   bool has_collection() const { return schema_.collection || name_.collection; }
   bool fixed() const { return !has_database() && !has_collection(); }
 
+  // Two collections of different databases that lead to the same name; none where no two can.
+  std::optional<std::pair<CollectionName, CollectionName>> collision() const;
+  // The collection of `database` whose events are written under `name`, if there is one.
+  std::optional<std::string> collection_that_leads_to(const TableName& name, std::string_view database) const;
+
   // Into `out`, whose strings keep their memory.
   void expand(const Namespace& ns, TableName& out) const;
 
@@ -55,6 +64,8 @@ class TablePattern {
     bool database = false;
     bool collection = false;
     void expand(const Namespace& ns, std::string& out) const;
+    // Both placeholders stand in it, and nothing between them that a database's name can't hold.
+    bool is_ambiguous() const;
   };
   static Result<Part> parse_part(std::string_view text);
 
@@ -115,11 +126,13 @@ class RowPlan {
  public:
   RowPlan(TablePattern pattern, OnDrop on_drop) : pattern_(std::move(pattern)), on_drop_(on_drop) {}
 
-  // Replaces the plan with that of `events`, which must outlive it. On an error the plan is empty and
-  // `culprit` names the event.
-  WriteResult plan(std::span<const Event> events);
+  // Replaces the plan with that of `events`, which must outlive it; those of `refused` collections are left out. On an error
+  // the plan is empty and `culprit` names the event.
+  WriteResult plan(std::span<const Event> events, const RefusedNames* refused = nullptr);
 
   std::span<const RowStep> steps() const { return steps_; }
+  // One for each collection (for each database, where the name is made of that alone), also where two of them lead to the
+  // same name: what the sink does about that, it must know of both.
   std::span<const TableName> tables() const { return {tables_.data(), table_count_}; }
   // The event by which rows are first put into the table; null for a table that is only cleared.
   const Event* first_put(uint32_t table) const { return first_puts_[table]; }
@@ -142,6 +155,7 @@ class RowPlan {
   Status add_reread_end(const Event& event);
   Status stop_error(const Event& event) const;
   uint32_t table_of(const Namespace& ns);
+  Namespace key_of(const Namespace& ns) const;
   Slot& slot_of(uint32_t table, std::string_view id);
   std::string_view id_of(uint32_t change) const;
   void grow_slots();
@@ -151,10 +165,12 @@ class RowPlan {
 
   TablePattern pattern_;
   OnDrop on_drop_;
+  const RefusedNames* refused_ = nullptr;  // of the plan being made
 
   std::vector<TableName> tables_;  // [0, table_count_) are this batch's; the rest keep their memory
   size_t table_count_ = 0;
-  std::vector<const Event*> first_puts_;  // one per table
+  std::vector<Namespace> keys_;           // of each table: what of the namespace its name is made of
+  std::vector<const Event*> first_puts_;  // of each table
   Namespace last_ns_;
   uint32_t last_table_ = 0;
 
@@ -175,6 +191,8 @@ class RowPlan {
 bool append_row_id(const Event& event, std::string& out);
 // "shop.orders", or "shop" for events of a whole database.
 void append_ns(const Namespace& ns, std::string& out);
+// Where a log that keeps collections apart keeps the event.
+const Namespace& log_place(const Event& event);
 // The column `update` of a log row: updateDescription; of a rename {"to":{"db":..,"coll":..}}; of other
 // events of a whole collection operationDescription. False when there is nothing.
 bool append_log_update(const Event& event, std::string& out);

@@ -126,6 +126,23 @@ TEST(RowPlan, RenameOntoTheCollectionOfAFixedTableKeepsItsRowsUntilTheRereadEnds
             "orders +" + kOne + "@2; clear orders; ");
 }
 
+TEST(RowPlan, LeavesOutWhatIsRefused) {
+  RefusedNames refused;
+  Stream stream;
+  stream.insert(1, 1, "a")
+      .insert(1, 1, "b")
+      .ddl("drop", "b")
+      .rename("b", "a")
+      .rename("a", "b")
+      .insert(2, 1, "a");
+  const auto rejected = refused.refuse({"shop", "b"}, Error{React::kReject, "no table"}, 1);
+  EXPECT_EQ(rejected.error().culprit, 1u);
+  EXPECT_NE(rejected.error().error.hint.find("exclude = [\"shop.b\"]"), std::string::npos);
+  RowPlan plan(pattern("{collection}"), OnDrop::kApply);
+  ASSERT_TRUE(plan.plan(stream.events(), &refused));
+  EXPECT_EQ(show(plan), "a +" + kOne + "@1; clear a; a +" + kTwo + "@6; ");
+}
+
 TEST(RowPlan, RereadFollowsOnDrop) {
   EXPECT_EQ(planned(Stream().insert(1, 1).ddl("rereadEnd"), "orders", OnDrop::kIgnore),
             "orders +" + kOne + "@1; ");
@@ -225,6 +242,36 @@ TEST(TablePattern, SplitsTheSchemaAtADotOutsideTheBraces) {
   EXPECT_TRUE(pattern("plain").fixed());
   TablePattern::parse("a.b", TablePattern::Schema::kNone)->expand({}, name);
   EXPECT_EQ(name.text(), "a.b");
+}
+
+// Two names that no pattern may send to one table, found by trying.
+TEST(TablePattern, KnowsWhetherTwoCollectionsCanShareAName) {
+  for (const char* text : {"{database}_{collection}", "{collection}{database}", "x{database}__{collection}y",
+                           "{collection}_{database}", "all.{database}-{collection}"}) {
+    const TablePattern parsed = pattern(text);
+    const auto pair = parsed.collision();
+    ASSERT_TRUE(pair) << text;
+    EXPECT_NE(pair->first, pair->second) << text;
+    TableName one, other;
+    parsed.expand(pair->first.view(), one);
+    parsed.expand(pair->second.view(), other);
+    EXPECT_EQ(one.text(), other.text()) << text;
+  }
+  for (const char* text :
+       {"{database}.{collection}", "{collection}", "{database}", "orders", "{database}:{collection}",
+        "{collection}|{database}", "{database}.{database}_{collection}", "{collection}.{database}"})
+    EXPECT_FALSE(pattern(text).collision()) << text;
+  EXPECT_FALSE(TablePattern::parse("{database}.{collection}", TablePattern::Schema::kNone)->collision());
+}
+
+TEST(TablePattern, FindsTheCollectionThatLeadsToAName) {
+  EXPECT_EQ(pattern("o.{collection}").collection_that_leads_to({"o", "tidemark_positions"}, ""),
+            "tidemark_positions");
+  EXPECT_EQ(pattern("o.x_{collection}").collection_that_leads_to({"o", "x_y"}, "d"), "y");
+  EXPECT_EQ(pattern("{database}.{collection}").collection_that_leads_to({"d", "y"}, "d"), "y");
+  EXPECT_FALSE(pattern("{database}.{collection}").collection_that_leads_to({"o", "y"}, "d"));
+  EXPECT_FALSE(pattern("o.x_{collection}").collection_that_leads_to({"o", "y"}, "d"));
+  EXPECT_FALSE(pattern("o.y").collection_that_leads_to({"o", "y"}, "d"));
 }
 
 TEST(TablePattern, RefusesWhatItCannotRead) {

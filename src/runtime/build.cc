@@ -30,6 +30,23 @@ const Factory& factory_of(const config::Registry<Factory>& registry, const std::
   return entry->make;
 }
 
+// What other parts of the pipeline keep in the place that its sink writes to.
+std::vector<std::string> reserved_names(const config::PipelineConfig& pipeline) {
+  const config::Component& sink = pipeline.sink;
+  std::vector<std::string> names;
+  const auto add = [&](const std::optional<config::Component>& part) {
+    if (!part || part->type != sink.type) return;
+    const config::Settings& settings = part->settings;
+    if (sink.type == "sqlite" && settings.string("path") == sink.settings.string("path"))
+      names.emplace_back("dead_letters");
+    if (sink.type == "mongodb" && settings.string("uri") == sink.settings.string("uri"))
+      names.push_back(settings.string("database") + "." + settings.string("collection"));
+  };
+  add(pipeline.dead_letters);
+  add(pipeline.position);
+  return names;
+}
+
 // What is wrong between the parts though each is right alone.
 // `acknowledges`: the source has positions of its own.
 Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& sink,
@@ -111,6 +128,7 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
   parts.limits = limits_of(pipeline);
   const SinkFactories& sink = factory_of(components.sinks, pipeline.sink.type);
   const config::Settings& to = pipeline.sink.settings;
+  context.reserved = reserved_names(pipeline);
   context.keeps_documents = sink.needs_full_documents && sink.needs_full_documents(to);
   context.keeps_collections_apart =
       context.keeps_documents || (sink.is_per_collection && sink.is_per_collection(to));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "core/component.h"
 #include "core/dead_letters.h"
 #include "core/position_store.h"
+#include "core/row_plan.h"
 #include "core/sink.h"
 #include "core/source.h"
 #include "core/stats_probe.h"
@@ -38,6 +40,11 @@ struct SinkFactories {
   // = yes.
   std::function<bool(const config::Settings&)> is_per_collection;
   std::function<bool(const config::Settings&)> is_per_database;
+  // The name that events are written under, where two collections of one name would harm each other; the setting that says
+  // it; and the names beside it that are the program's own. Absent, or empty = nothing to look at.
+  std::function<std::optional<TablePattern>(const config::Settings&)> target;
+  std::string target_field = "table";
+  std::function<std::vector<TableName>(const config::Settings&)> own_names;
   // True when these settings keep only the current state of each document: every update needs its full
   // document.
   std::function<bool(const config::Settings&)> needs_full_documents;

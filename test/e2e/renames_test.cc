@@ -2,6 +2,7 @@
 // collection into one table.
 #include <csignal>
 
+#include "bson/json.h"
 #include "e2e/relay.h"
 #include "support/postgres.h"
 
@@ -142,6 +143,26 @@ TEST_P(Renames, ATemporaryCollectionMakesNoTableAndItsTargetIsRight) {
   expect_clean_audit();
 }
 
+TEST_P(Renames, WhatTheServerCopiesWithoutAWordIsThereAfterwards) {
+  fill("source", 40, "first");
+  const std::string other = setup_.database + "_other";
+  ASSERT_TRUE(client().insert(other, "moved", R"({"_id": 1, "v": "abroad"})"));
+  init_position();
+  // Across databases the copies are hidden, and so are those of convertToCapped.
+  const auto across = client().run("admin", R"({"renameCollection": ")" + other + R"(.moved", "to": ")" +
+                                                setup_.database + R"(.arrived"})");
+  ASSERT_TRUE(across) << across.error().describe();
+  run_until_table("arrived", 1, "abroad");
+  const auto capped = client().run(setup_.database, R"({"convertToCapped": "source", "size": 1000000})");
+  ASSERT_TRUE(capped) << capped.error().describe();
+  run_until_table("source", 40, "first");
+  const auto out = client().run(setup_.database,
+                                R"({"aggregate": "source", "pipeline": [{"$out": "daily"}], "cursor": {}})");
+  ASSERT_TRUE(out) << out.error().describe();
+  run_until_table("daily", 40, "first");
+  EXPECT_THAT(tables(), ::testing::ElementsAre("arrived", "daily", "source"));
+}
+
 TEST_P(Renames, ATransformThatDropsTheOldNameDoesNotDropWhatTheRenameBrings) {
   setup_.after =
       "[[pipeline.transform]]\ntype = \"filter\"\nwhere = '{\"ns.coll\": {\"$in\": [\"daily\"]}}'\n";
@@ -153,6 +174,18 @@ TEST_P(Renames, ATransformThatDropsTheOldNameDoesNotDropWhatTheRenameBrings) {
   rename("unseen", "daily");
   run_until_table("daily", 5, "today");
   EXPECT_THAT(tables(), ::testing::ElementsAre("daily"));
+}
+
+TEST_P(Renames, AFilterOfTheSourceThatNamesTheTargetAloneHidesNothing) {
+  watch_database("filter = '[{\"$match\": {\"ns.coll\": \"daily\"}}]'");
+  init_position();
+  fill("daily", 20, "yesterday");
+  run_until_table("daily", 20, "yesterday");
+  fill("unseen", 5, "today");
+  rename("unseen", "daily");
+  run_until_table("daily", 5, "today");
+  EXPECT_THAT(tables(), ::testing::ElementsAre("daily"));
+  expect_clean_audit();
 }
 
 TEST_P(Renames, AKillWhileTheCollectionIsReadAgainLosesNothing) {
@@ -189,6 +222,57 @@ TEST_P(Renames, AnExcludedCollectionMakesNoTableAndARenameOutOfItIsRead) {
   rename("open", "secret");
   run_until_table("open", 0, "hidden");
   expect_clean_audit();
+}
+
+class RenamesToMongodb : public EndToEnd {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    target_ = setup_.database + "_copy";
+    config_ = folder_.write(
+        "orders.toml", "[[pipeline]]\nname = \"orders\"\n[pipeline.source]\ntype = \"mongodb\"\nuri = \"" +
+                           setup_.uri + "\"\ndatabase = \"" + setup_.database +
+                           "\"\nfull_document = \"update_lookup\"\n[pipeline.sink]\ntype = "
+                           "\"mongodb\"\nuri = \"" +
+                           setup_.uri + "\"\ndatabase = \"" + target_ +
+                           "\"\ncollection = \"{collection}\"\nposition_database = \"" + target_ +
+                           "_positions\"\n");
+  }
+  void TearDown() override {
+    for (const std::string& name : {target_, target_ + "_positions", setup_.database + "_other"})
+      if (client_) (void)client().run(name, R"({"dropDatabase": 1})");
+    EndToEnd::TearDown();
+  }
+  std::string target_;
+};
+
+TEST_F(RenamesToMongodb, WhatARenameBringsIsThereAndTemporaryCollectionsAreNot) {
+  const std::string other = setup_.database + "_other";
+  for (int i = 0; i < 20; ++i) {
+    const std::string document = "{\"_id\": " + std::to_string(i) + "}";
+    ASSERT_TRUE(client().insert(other, "moved", document));
+    ASSERT_TRUE(client().insert(setup_.database, "old", document));
+  }
+  init_position();
+  const auto relay = start_relay(config_);
+  ASSERT_TRUE(client().insert(setup_.database, "old", R"({"_id": 20})"));
+  for (const auto& [from, to] : {std::pair(other + ".moved", setup_.database + ".arrived"),
+                                 std::pair(setup_.database + ".old", setup_.database + ".fresh")}) {
+    const auto renamed =
+        client().run("admin", R"({"renameCollection": ")" + from + R"(", "to": ")" + to + "\"}");
+    ASSERT_TRUE(renamed) << renamed.error().describe();
+  }
+  EXPECT_TRUE(testing::eventually([&] {
+    return client().count(target_, "arrived").value_or(0) == 20 &&
+           client().count(target_, "fresh").value_or(0) == 21;
+  })) << relay->error_output();
+  relay->signal(SIGTERM);
+  relay->wait();
+  EXPECT_EQ(client().count(target_, "old").value_or(-1), 0);
+  const auto names = client().run(target_, R"({"listCollections": 1, "nameOnly": true})");
+  ASSERT_TRUE(names);
+  EXPECT_EQ(bson::to_json(*names).find("renameCollection"), std::string::npos) << bson::to_json(*names);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sinks, Renames, ::testing::Values(SinkKind::kSqlite, SinkKind::kPostgres),

@@ -84,6 +84,22 @@ inline bson::Document change_event_of(uint32_t n, std::string_view op, const bso
   return change_event(n, op, key.finish(), extra.finish());
 }
 
+// An insert {_id: 1, v: value} or another event of one collection.
+inline bson::Document change_of(uint32_t n, std::string_view op, std::string_view db, std::string_view coll,
+                                std::string_view value = "") {
+  bson::Builder event, ns, key, document;
+  event.append("_id", token_doc(n).view()).append("operationType", op);
+  event.append_timestamp("clusterTime", 1700000000, n);
+  ns.append("db", db).append("coll", coll);
+  event.append("ns", ns.view());
+  if (!value.empty()) {
+    key.append("_id", int32_t{1});
+    document.append("_id", int32_t{1}).append("v", value);
+    event.append("documentKey", key.view()).append("fullDocument", document.view());
+  }
+  return event.finish();
+}
+
 // Adds `raw` to the batch, parsed; the batch owns the bytes.
 inline Event& add_event(EventBatch& batch, const bson::Document& raw) {
   auto event = parse_change_event(batch.store(raw.view()));

@@ -39,7 +39,8 @@ class CurrentWriter final : public Writer {
 
   WriteResult plan(std::span<const Event> events) override {
     events_ = events;
-    if (auto planned = plan_.plan(events); !planned) return planned;
+    if (auto checked = check_names(events); !checked) return checked;
+    if (auto planned = plan_.plan(events, &refused()); !planned) return planned;
     for (const RowStep& step : plan_.steps()) {
       for (const RowChange& change : step.changes) {
         if (change.remove) continue;

@@ -35,7 +35,9 @@ class InsertWriter final : public Writer {
     events_ = events;
     rows_.clear();
     targets_.clear();
+    if (auto checked = check_names(events); !checked) return checked;
     for (size_t i = 0; i < events.size(); ++i) {
+      if (refused().has(events[i].ns)) continue;
       if (auto added = add(i); !added) return write_failed(std::move(added).error(), 0, i);
     }
     if (targets_.size() > 1) {

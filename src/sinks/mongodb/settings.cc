@@ -9,6 +9,7 @@ using config::FieldSpec;
 using config::FieldType;
 
 constexpr const char* kDefaultPositionDatabase = "tidemark";
+constexpr const char* kDefaultPositionCollection = "tidemark_positions";
 
 Status check_names(const config::Settings& settings) {
   for (const char* field : {"database", "collection"}) {
@@ -140,6 +141,16 @@ Result<Options> options_of(const config::Settings& settings) {
   return options;
 }
 
+std::vector<TableName> reserved_names(const Options& options, const ComponentContext& context) {
+  std::vector<TableName> names = {{options.position_database, options.position_collection},
+                                  {options.position_database, kDefaultPositionCollection},
+                                  {kDefaultPositionDatabase, kDefaultPositionCollection}};
+  for (const std::string& name : context.reserved)
+    if (const size_t dot = name.find('.'); dot != std::string::npos)
+      names.push_back({name.substr(0, dot), name.substr(dot + 1)});
+  return names;
+}
+
 config::ComponentSpec spec() {
   config::ComponentSpec spec;
   spec.kind = "sink";
@@ -189,7 +200,7 @@ config::ComponentSpec spec() {
             "placeholders."));
   spec.fields.push_back(field("position_collection", FieldType::kString,
                               "The collection of the positions, one document per pipeline.",
-                              "tidemark_positions"));
+                              kDefaultPositionCollection));
   FieldSpec ttl =
       field("lease_ttl", FieldType::kDuration,
             "How long the lease on the position lasts after a save; after a crash the next instance waits "

@@ -31,6 +31,8 @@ struct Options {
 
 // kConfig that names the field.
 Result<Options> options_of(const config::Settings& settings);
+// The collections that no event may write: positions, by the settings and by default, and what `context` names.
+std::vector<TableName> reserved_names(const Options& options, const ComponentContext& context);
 
 config::ComponentSpec spec();
 

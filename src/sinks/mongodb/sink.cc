@@ -174,7 +174,8 @@ config::ComponentSpec mongodb_sink_spec() { return mongodb_sink::spec(); }
 
 Result<std::unique_ptr<TransactionalSink>> make_mongodb_transactional(const config::Settings& settings,
                                                                       const ComponentContext& context) {
-  TIDEMARK_ASSIGN(const Options options, mongodb_sink::options_of(settings));
+  TIDEMARK_ASSIGN(Options options, mongodb_sink::options_of(settings));
+  options.writer.reserved = mongodb_sink::reserved_names(options, context);
   TIDEMARK_ASSIGN(std::shared_ptr<Client> client, options.client());
   TIDEMARK_ASSIGN(std::shared_ptr<Client> store_client, options.client());
   return std::make_unique<MongodbTransactionalSink>(options, std::move(client), std::move(store_client),
@@ -183,7 +184,8 @@ Result<std::unique_ptr<TransactionalSink>> make_mongodb_transactional(const conf
 
 Result<std::unique_ptr<Sink>> make_mongodb_sink(const config::Settings& settings,
                                                 const ComponentContext& context) {
-  TIDEMARK_ASSIGN(const Options options, mongodb_sink::options_of(settings));
+  TIDEMARK_ASSIGN(Options options, mongodb_sink::options_of(settings));
+  options.writer.reserved = mongodb_sink::reserved_names(options, context);
   TIDEMARK_ASSIGN(std::unique_ptr<Client> client, options.client());
   return std::make_unique<MongodbSink>(options, std::move(client), *context.clock);
 }
@@ -202,6 +204,18 @@ bool mongodb_sink_is_per_collection(const config::Settings& settings) {
 
 bool mongodb_sink_is_per_database(const config::Settings& settings) {
   return target_of(settings).has_database();
+}
+
+std::optional<TablePattern> mongodb_sink_target(const config::Settings& settings) {
+  auto target = TablePattern::parse(settings.string("database") + "." + settings.string("collection"),
+                                    TablePattern::Schema::kAllowed);
+  return target ? std::optional(std::move(*target)) : std::nullopt;
+}
+
+std::vector<TableName> mongodb_sink_own_names(const config::Settings& settings) {
+  const auto options = mongodb_sink::options_of(settings);
+  if (!options) return {};
+  return {{options->position_database, options->position_collection}};
 }
 
 bool mongodb_sink_needs_full_documents(const config::Settings& settings) {

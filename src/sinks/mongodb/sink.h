@@ -9,12 +9,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "base/result.h"
 #include "config/field_spec.h"
 #include "config/settings.h"
 #include "core/component.h"
 #include "core/position_store.h"
+#include "core/row_plan.h"
 #include "core/sink.h"
 
 namespace tidemark {
@@ -34,6 +37,10 @@ Result<std::unique_ptr<PositionStore>> make_mongodb_sink_positions(const config:
 // watches more than one needs that.
 bool mongodb_sink_is_per_collection(const config::Settings& settings);
 bool mongodb_sink_is_per_database(const config::Settings& settings);
+// Where events are written; empty where the settings don't say.
+std::optional<TablePattern> mongodb_sink_target(const config::Settings& settings);
+// The collections in which the pipeline keeps its position.
+std::vector<TableName> mongodb_sink_own_names(const config::Settings& settings);
 // Mode "current": every update must come with its document.
 bool mongodb_sink_needs_full_documents(const config::Settings& settings);
 

@@ -20,7 +20,8 @@ struct WriterOptions {
   std::vector<std::string> unique_key;
   std::string guard_field;
   OnDrop on_drop = OnDrop::kApply;
-  Clock* clock = nullptr;  // outlives the writer
+  Clock* clock = nullptr;           // outlives the writer
+  std::vector<TableName> reserved;  // collections that are the program's own: positions, leases, letters
 };
 
 class Writer {
@@ -46,8 +47,17 @@ class Writer {
   virtual bool gets_documents(size_t) const { return true; }
   virtual Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop);
 
+  // What events lead to one of the program's own collections: a reject of each collection's first event, and nothing of it
+  // afterwards. Before any other look at the events.
+  WriteResult check_names(std::span<const Event> events);
+  const RefusedNames& refused() const { return refused_; }
+
   const WriterOptions options_;
   Targets known_;
+
+ private:
+  RefusedNames refused_;
+  TableName name_;
 };
 
 // Mode "insert": documents are only ever added; one that is there already is taken for the same.

@@ -22,14 +22,6 @@ int64_t number(const std::string& text) {
   return value;
 }
 
-TableName table_name(const std::string& text) {
-  TableName name;
-  const size_t dot = text.find('.');
-  if (dot != std::string::npos) name.schema = text.substr(0, dot);
-  name.name = dot == std::string::npos ? text : text.substr(dot + 1);
-  return name;
-}
-
 Param text_param(std::string_view text) { return {text, false, false, 0}; }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "sinks/postgres/rows.h"
 
 #include <algorithm>
+#include <array>
 
 #include "bson/json.h"
 #include "sinks/postgres/tables.h"
@@ -19,6 +20,8 @@ constexpr const char* kLogColumns =
     "before jsonb, "
     "\"update\" jsonb";
 
+constexpr const char* kOwnerColumns = "name text PRIMARY KEY, namespace text, pipeline text";
+
 // Tokens are compared byte by byte; a database's own collation may order them otherwise.
 constexpr const char* kGuardedUpdate =
     " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
@@ -26,6 +29,14 @@ constexpr const char* kGuardedUpdate =
     "WHERE excluded.token COLLATE \"C\" > t.token COLLATE \"C\"";
 
 Param text_param(std::string_view text) { return {text, true, false, kText}; }
+
+// Of a failure to make one table: another thing of this name stands there, or the server takes no such name.
+bool is_about_the_name(const std::string& sqlstate, const Error& error) {
+  constexpr std::array kStates = {"42939", "42602", "42622", "42809", "42P06", "42P07", "22021", "22P05"};
+  if (error.react == React::kReject) return true;
+  if (error.react != React::kConfig) return false;
+  return sqlstate.empty() || std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
 
 }  // namespace
 
@@ -41,6 +52,9 @@ bool contains_nul_escape(std::string_view json) {
 // --- tables
 
 Status RowWriter::open(Connection& connection, std::stop_token stop) {
+  refused_.clear();
+  if (mode_ == Mode::kCurrent)
+    TIDEMARK_TRY(ensure_table(connection, options_.owner_table, kOwnerColumns, stop));
   if (!pattern_.fixed()) return {};
   TableName name;
   pattern_.expand({}, name);
@@ -68,47 +82,133 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   works_.clear();
   ids_text_.clear();
   if (mode_ == Mode::kCurrent) {
-    if (auto planned = plan_.plan(events); !planned) return planned;
+    if (auto planned = plan_.plan(events, &refused_); !planned) return planned;
     lay_out_current();
   } else {
     lay_out_log();
   }
   if (known_.size() > kKnownTablesMax) known_.clear();
-  if (Status seen = drop_barriers_of_nothing(connection, stop); !seen)
-    return write_failed(std::move(seen).error());
-  for (const Work& work : works_) {
-    for (const uint32_t table : {work.table, work.target}) {
-      const TableName& name = tables_[table];
-      if (known_.contains(name.text())) continue;
-      const Event* event = work.event != nullptr ? work.event : rows_[work.begin].event;
-      auto made = ensure_table(connection, name, mode_ == Mode::kLog ? kLogColumns : kCurrentColumns, stop);
-      if (!made) return write_failed(std::move(made).error(), 0, index_of(event));
-      known_.insert(name.text());
-    }
-  }
-  return {};
+  if (owners_.size() > kKnownTablesMax) owners_.clear();
+  return settle_tables(connection, std::move(stop));
 }
 
-Status RowWriter::drop_barriers_of_nothing(Connection& connection, std::stop_token stop) {
-  // Made by this batch before the barrier comes, or by an earlier one.
-  std::set<std::string> there;
+// --- owners
+
+WriteResult RowWriter::settle_tables(Connection& connection, std::stop_token stop) {
   std::vector<Work> kept;
+  std::set<std::string> freed;  // by a barrier of this batch, which hasn't run yet
   for (const Work& work : works_) {
-    const std::string name = tables_[work.table].text();
-    if (work.event == nullptr) {
-      there.insert(name);
-    } else if (!there.contains(name) && !known_.contains(name)) {
-      // PostgreSQL would cut a name that is too long, and find another's table.
-      if (!fits_name(tables_[work.table])) continue;
-      TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, tables_[work.table], stop));
-      if (shape.empty()) continue;
-      there.insert(name);
+    if (work.event != nullptr) {
+      // The only barrier that writes is a move, into its target.
+      if (Status settled = settle_barrier(connection, work, freed, kept, stop); !settled)
+        return failed_for(std::move(settled).error(), work.event->to, work.event);
+      continue;
     }
-    if (work.kind == Work::Kind::kMoveCopy) there.insert(tables_[work.target].text());
+    const Event* event = rows_[work.begin].event;
+    if (Status settled = own(connection, work.table, log_place(*event), event, freed, kept, stop); !settled)
+      return failed_for(std::move(settled).error(), log_place(*event), event);
     kept.push_back(work);
   }
   works_ = std::move(kept);
   return {};
+}
+
+Status RowWriter::settle_barrier(Connection& connection, const Work& work, std::set<std::string>& freed,
+                                 std::vector<Work>& kept, std::stop_token stop) {
+  const Event& event = *work.event;
+  const Namespace& concerned = work.kind == Work::Kind::kMoveClear ? event.to : event.ns;
+  TIDEMARK_ASSIGN(const bool there, is_of(connection, work.table, event, concerned, stop));
+  if (!there) return {};
+  if (work.kind == Work::Kind::kMoveCopy)
+    TIDEMARK_TRY(own(connection, work.target, event.to, &event, freed, kept, std::move(stop)));
+  kept.push_back(work);
+  if (work.kind != Work::Kind::kClear || !frees_table(event)) return {};
+  const std::string name = tables_[work.table].text();
+  freed.insert(name);
+  owners_.erase(name);
+  kept.push_back({Work::Kind::kFree, work.table, work.table, 0, 0, &event});
+  return {};
+}
+
+Status RowWriter::own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
+                      const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop) {
+  const TableName& name = tables_[table];
+  if (is_reserved(name))
+    return fail(React::kReject, connection.describe() + ": table '" + name.text() + "' is the program's own");
+  TIDEMARK_TRY(ensure(connection, name, stop));
+  if (mode_ == Mode::kLog) return {};
+  const std::string wanted = RefusedNames::text_of(ns);
+  std::string& owner = owners_[name.text()];
+  if (owner.empty() && freed.contains(name.text())) {
+    owner = wanted;
+    kept.push_back({Work::Kind::kOwn, table, table, 0, 0, event});
+    return {};
+  }
+  if (owner.empty()) {
+    const std::string params[] = {name.text(), wanted, options_.pipeline};
+    TIDEMARK_TRY(
+        connection.query("INSERT INTO " + sql_name(options_.owner_table) +
+                             " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                         params, stop));
+    TIDEMARK_ASSIGN(owner, owner_of(connection, name, std::move(stop)));
+  }
+  if (owner == wanted) return {};
+  return fail(owned_by_another(connection.describe(), name.text(), owner, ns));
+}
+
+Status RowWriter::ensure(Connection& connection, const TableName& name, std::stop_token stop) {
+  if (known_.contains(name.text())) return {};
+  auto made =
+      ensure_table(connection, name, mode_ == Mode::kLog ? kLogColumns : kCurrentColumns, std::move(stop));
+  if (made) {
+    known_.insert(name.text());
+    return {};
+  }
+  Error error = std::move(made).error();
+  if (!pattern_.fixed() && is_about_the_name(connection.sqlstate(), error)) error.react = React::kReject;
+  return fail(std::move(error));
+}
+
+Result<bool> RowWriter::is_of(Connection& connection, uint32_t table, const Event& event, const Namespace& ns,
+                              std::stop_token stop) {
+  const TableName& name = tables_[table];
+  // PostgreSQL would cut a name that is too long, and find another's table.
+  if (!fits_name(name) || is_reserved(name)) return false;
+  if (!known_.contains(name.text())) {
+    TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
+    if (shape != kCurrentColumns) return false;
+  }
+  // Unknown ones are asked for each time: another pipeline may have taken the table meanwhile.
+  const auto known = owners_.find(name.text());
+  if (known != owners_.end() && !known->second.empty()) return concerns(event, ns, known->second);
+  TIDEMARK_ASSIGN(const std::string owner, owner_of(connection, name, std::move(stop)));
+  return concerns(event, ns, owner);
+}
+
+Result<std::string> RowWriter::owner_of(Connection& connection, const TableName& name, std::stop_token stop) {
+  const std::string text = name.text();
+  TIDEMARK_ASSIGN(const Rows found, connection.query("SELECT namespace FROM " +
+                                                         sql_name(options_.owner_table) + " WHERE name = $1",
+                                                     std::span(&text, 1), std::move(stop)));
+  return found.empty() ? std::string() : found.rows[0][0];
+}
+
+// What is wrong with one collection's table must not end the pipeline of a whole deployment.
+WriteResult RowWriter::failed_for(Error error, const Namespace& ns, const Event* event) {
+  if (pattern_.fixed() || error.react != React::kReject)
+    return write_failed(std::move(error), 0, index_of(event));
+  return refused_.refuse(ns, std::move(error), index_of(event));
+}
+
+bool RowWriter::is_reserved(const TableName& name) const {
+  if (pattern_.fixed()) return false;
+  const auto is_default_schema = [](const std::string& schema) {
+    return schema.empty() || schema == "public";
+  };
+  return std::any_of(options_.reserved.begin(), options_.reserved.end(), [&](const TableName& own) {
+    return own.name == name.name &&
+           (own.schema == name.schema || (is_default_schema(own.schema) && is_default_schema(name.schema)));
+  });
 }
 
 // --- layout
@@ -166,15 +266,17 @@ void RowWriter::lay_out_log() {
   Namespace table_of;
   size_t begin = 0;
   for (const Event& event : events_) {
+    const Namespace& ns = log_place(event);
     // An event of a whole database (or an invalidate, of nothing named) has no place among tables of one collection.
-    if (pattern_.has_collection() && event.ns.collection.empty()) continue;
-    if (pattern_.has_database() && event.ns.database.empty()) continue;
-    if (tables_.empty() || (!pattern_.fixed() && event.ns != table_of)) {
-      pattern_.expand(event.ns, name);
+    if (pattern_.has_collection() && ns.collection.empty()) continue;
+    if (pattern_.has_database() && ns.database.empty()) continue;
+    if (refused_.has(ns)) continue;
+    if (tables_.empty() || (!pattern_.fixed() && ns != table_of)) {
+      pattern_.expand(ns, name);
       lay_out_rows(Work::Kind::kLog, table, begin);
       begin = rows_.size();
       table = table_index(name);
-      table_of = event.ns;
+      table_of = ns;
     }
     rows_.push_back({&event, {}});
   }
@@ -292,6 +394,8 @@ Status RowWriter::add_log(Connection& connection, const Work& work, size_t begin
 }
 
 Status RowWriter::add_barrier(Connection& connection, const Work& work, std::stop_token stop) {
+  if (work.kind == Work::Kind::kFree || work.kind == Work::Kind::kOwn)
+    return add_owner(connection, work, std::move(stop));
   const Param token = text_param(work.event->id);
   if (work.kind != Work::Kind::kMoveCopy) {
     sql_ = "DELETE FROM " + sql_names_[work.table] + " WHERE token COLLATE \"C\" < $1";
@@ -303,6 +407,22 @@ Status RowWriter::add_barrier(Connection& connection, const Work& work, std::sto
          "to_timestamp($2) FROM " +
          sql_names_[work.table] + " WHERE token COLLATE \"C\" < $1" + kGuardedUpdate;
   const Param params[] = {token, {seconds, false, false, 701}};  // float8, what to_timestamp takes
+  return connection.add(sql_, params, std::move(stop));
+}
+
+Status RowWriter::add_owner(Connection& connection, const Work& work, std::stop_token stop) {
+  const std::string name = tables_[work.table].text();
+  if (work.kind == Work::Kind::kFree) {
+    sql_ = "DELETE FROM " + sql_name(options_.owner_table) + " WHERE name = $1";
+    const Param param = text_param(name);
+    return connection.add(sql_, std::span(&param, 1), std::move(stop));
+  }
+  const Event& event = *work.event;
+  const std::string owner = RefusedNames::text_of(event.op == Op::kRename ? event.to : event.ns);
+  sql_ = "INSERT INTO " + sql_name(options_.owner_table) +
+         " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET namespace = $2, "
+         "pipeline = $3";
+  const Param params[] = {text_param(name), text_param(owner), text_param(options_.pipeline)};
   return connection.add(sql_, params, std::move(stop));
 }
 

@@ -3,6 +3,7 @@
 // thread; owned by one sink.
 #pragma once
 
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -21,8 +22,19 @@ enum class Mode { kCurrent, kLog };
 
 class RowWriter {
  public:
-  RowWriter(TablePattern pattern, Mode mode, OnDrop on_drop)
-      : pattern_(std::move(pattern)), mode_(mode), plan_(pattern_, on_drop) {}
+  struct Options {
+    TablePattern table;
+    Mode mode = Mode::kCurrent;
+    OnDrop on_drop = OnDrop::kApply;
+    TableName owner_table;
+    std::vector<TableName> reserved;  // tables that are the program's own
+    std::string pipeline;
+  };
+  explicit RowWriter(Options options)
+      : options_(std::move(options)),
+        pattern_(options_.table),
+        mode_(options_.mode),
+        plan_(pattern_, options_.on_drop) {}
 
   // Creates the table when its name doesn't depend on the events, so that a table of another shape is found at the start.
   Status open(Connection& connection, std::stop_token stop);
@@ -35,7 +47,10 @@ class RowWriter {
   // transactions that it rolls back. REQUIRES no open transaction.
   WriteResult find_culprit(Connection& connection, const PipelineEnd& end, std::stop_token stop);
   // Forgets which tables exist.
-  void forget() { known_.clear(); }
+  void forget() {
+    known_.clear();
+    owners_.clear();
+  }
 
  private:
   struct Row {
@@ -44,7 +59,7 @@ class RowWriter {
   };
   // One statement over rows_[begin, end), or one barrier.
   struct Work {
-    enum class Kind { kPut, kRemove, kLog, kClear, kMoveClear, kMoveCopy } kind;
+    enum class Kind { kPut, kRemove, kLog, kClear, kMoveClear, kMoveCopy, kFree, kOwn } kind;
     uint32_t table;   // index into tables_
     uint32_t target;  // of kMoveCopy
     size_t begin;
@@ -54,8 +69,21 @@ class RowWriter {
   };
 
   uint32_t table_index(const TableName& name);
-  // Drops the barriers that find no table, which they must not make.
-  Status drop_barriers_of_nothing(Connection& connection, std::stop_token stop);
+  // Makes the tables that the works need and sees to their owners; leaves out the barriers that find no table, or another
+  // collection's.
+  WriteResult settle_tables(Connection& connection, std::stop_token stop);
+  Status settle_barrier(Connection& connection, const Work& work, std::set<std::string>& freed,
+                        std::vector<Work>& kept, std::stop_token stop);
+  // The table for rows of `ns`, which owns it from now on. A reject where another does, or where no table can be.
+  Status own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
+             const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop);
+  Status ensure(Connection& connection, const TableName& name, std::stop_token stop);
+  // A table stands there, and its rows are of the collection that the event concerns.
+  Result<bool> is_of(Connection& connection, uint32_t table, const Event& event, const Namespace& ns,
+                     std::stop_token stop);
+  Result<std::string> owner_of(Connection& connection, const TableName& name, std::stop_token stop);
+  WriteResult failed_for(Error error, const Namespace& ns, const Event* event);
+  bool is_reserved(const TableName& name) const;
   void lay_out_current();
   void lay_out_log();
   void lay_out_rows(Work::Kind kind, uint32_t table, size_t begin);
@@ -67,15 +95,19 @@ class RowWriter {
   Status add_log(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                  std::stop_token stop);
   Status add_barrier(Connection& connection, const Work& work, std::stop_token stop);
+  Status add_owner(Connection& connection, const Work& work, std::stop_token stop);
   Status add_document(ArrayParam& column, bson::View document);
   Status check_document(std::string_view json) const;
   Result<bool> fails(Connection& connection, const Work& work, size_t end, std::stop_token stop);
   size_t index_of(const Event* event) const { return static_cast<size_t>(event - events_.data()); }
 
+  const Options options_;
   TablePattern pattern_;
+  RefusedNames refused_;
   Mode mode_;
   RowPlan plan_;
-  std::set<std::string> known_;  // tables that exist in the right shape
+  std::set<std::string> known_;                // tables that exist in the right shape
+  std::map<std::string, std::string> owners_;  // of those, in mode current
 
   // Of the present batch; the vectors keep their memory.
   std::span<const Event> events_;

@@ -6,6 +6,7 @@
 #include "core/row_plan.h"
 #include "sinks/postgres/positions.h"
 #include "sinks/postgres/rows.h"
+#include "sinks/postgres/tables.h"
 
 namespace tidemark {
 namespace {
@@ -15,10 +16,14 @@ using config::FieldType;
 using postgres::Connection;
 using postgres::PipelineEnd;
 
+constexpr const char* kPositionTable = "tidemark_positions";
+constexpr const char* kOwnerTable = "tidemark_tables";
+
 struct Options {
   postgres::ConnectionOptions connection;
   TablePattern table;
   std::string position_table;
+  std::string owner_table;
   postgres::Mode mode = postgres::Mode::kCurrent;
   OnDrop on_drop = OnDrop::kApply;
 };
@@ -47,9 +52,24 @@ Result<Options> options_of(const config::Settings& settings, const ComponentCont
   if (options.position_table.empty() || options.position_table == settings.string("table"))
     return fail(
         settings.error("position_table", "positions need a table of their own", "give it another name"));
+  options.owner_table = settings.string("owner_table");
+  if (options.owner_table.empty() || options.owner_table == settings.string("table") ||
+      options.owner_table == options.position_table)
+    return fail(
+        settings.error("owner_table", "the owners need a table of their own", "give it another name"));
   options.mode = settings.string("mode") == "log" ? postgres::Mode::kLog : postgres::Mode::kCurrent;
   options.on_drop = on_drop_of(settings.string("on_drop"));
   return options;
+}
+
+postgres::RowWriter::Options rows_of(const Options& options, const ComponentContext& context) {
+  postgres::RowWriter::Options rows{
+      options.table,   options.mode, options.on_drop, postgres::table_name(options.owner_table), {},
+      context.pipeline};
+  for (const std::string& name :
+       {options.position_table, options.owner_table, std::string(kPositionTable), std::string(kOwnerTable)})
+    rows.reserved.push_back(postgres::table_name(name));
+  return rows;
 }
 
 Error stopped() { return {React::kCancelled, "postgres sink: stopped"}; }
@@ -80,9 +100,7 @@ WriteResult run_transaction(Connection& connection, postgres::RowWriter& rows, s
 class PostgresSink final : public Sink {
  public:
   PostgresSink(Options options, ComponentContext context)
-      : options_(std::move(options)),
-        context_(std::move(context)),
-        rows_(options_.table, options_.mode, options_.on_drop) {}
+      : options_(std::move(options)), context_(std::move(context)), rows_(rows_of(options_, context_)) {}
 
   Status open(std::stop_token stop) override {
     if (stop.stop_requested()) return fail(stopped());
@@ -124,7 +142,7 @@ class PostgresTransactionalSink final : public TransactionalSink {
   PostgresTransactionalSink(Options options, ComponentContext context)
       : options_(std::move(options)),
         context_(std::move(context)),
-        rows_(options_.table, options_.mode, options_.on_drop),
+        rows_(rows_of(options_, context_)),
         lease_(options_.connection, options_.position_table, context_),
         store_(options_.connection, options_.position_table, context_) {}
 
@@ -265,13 +283,19 @@ config::ComponentSpec postgres_sink_spec() {
   FieldSpec positions =
       field("position_table", FieldType::kString,
             "The table of the positions, one row per pipeline, with its schema before a dot if need be.");
-  positions.default_text = "tidemark_positions";
+  positions.default_text = kPositionTable;
+  FieldSpec owners = field(
+      "owner_table", FieldType::kString,
+      "Mode \"current\": the table that says which collection each table belongs to, so that no two share "
+      "one. A drop or a rename of the collection gives its table back.");
+  owners.default_text = kOwnerTable;
   spec.fields = {
       uri,
       table,
       mode,
       on_drop,
       positions,
+      owners,
       duration("connect_timeout", "How long one attempt to connect may take.", "10s", 1),
       duration("statement_timeout", "How long the server may work at one statement; 0s for ever.", "60s", 0),
       duration(

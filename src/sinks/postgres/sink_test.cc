@@ -16,6 +16,7 @@ namespace {
 using testing::add_event;
 using testing::add_insert;
 using testing::change_event;
+using testing::change_of;
 using testing::inserts;
 using testing::LossyProxy;
 using testing::position_at;
@@ -126,6 +127,88 @@ TEST_F(PostgresSink, DropAndRenameWorkOnTheRowsAndAReplayOfThemLosesNone) {
                                         R"({"$numberInt":"4"} | )" + token_hex(5)}));
     EXPECT_EQ(rows("SELECT token FROM shop.orders"), std::vector<std::string>{token_hex(6)});
   }
+}
+
+TEST_F(PostgresSink, TwoCollectionsWhoseNamesLeadToOneTableAreNotMixed) {
+  uri_ = PostgresServer::shared().create_database();
+  auto sink = opened(postgres_settings(uri_, "current", "{database}_{collection}"));
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(batch, change_of(2, "insert", "a", "b_c", "y"));
+  const auto failed = write(*sink, batch, 2);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kReject);
+  EXPECT_EQ(failed.error().culprit, 1u);
+  for (const char* part : {"a_b.c", "a.b_c", "exclude", "{database}.{collection}"})
+    EXPECT_NE(failed.error().error.describe().find(part), std::string::npos) << part;
+  EventBatch rest;
+  add_event(rest, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(rest, change_of(2, "insert", "a", "b_c", "y"));
+  add_event(rest, change_of(4, "drop", "a", "b_c"));
+  add_event(rest, change_of(5, "insert", "other", "d", "w"));
+  ASSERT_TRUE(write(*sink, rest, 5));
+  EXPECT_EQ(rows("SELECT doc->>'v' FROM a_b_c"), std::vector<std::string>{"x"});
+  EXPECT_EQ(rows("SELECT doc->>'v' FROM other_d"), std::vector<std::string>{"w"});
+  EXPECT_EQ(rows("SELECT name, namespace FROM tidemark_tables ORDER BY name"),
+            (std::vector<std::string>{"a_b_c | a_b.c", "other_d | other.d"}));
+}
+
+TEST_F(PostgresSink, ADropOfItsCollectionGivesTheTableBackAlsoWithinABatch) {
+  uri_ = PostgresServer::shared().create_database();
+  auto sink = opened(postgres_settings(uri_, "current", "{database}_{collection}"));
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(batch, change_of(2, "drop", "a_b", "c"));
+  add_event(batch, change_of(3, "insert", "a", "b_c", "y"));
+  ASSERT_TRUE(write(*sink, batch, 3));
+  EXPECT_EQ(rows("SELECT doc->>'v' FROM a_b_c"), std::vector<std::string>{"y"});
+  EXPECT_EQ(rows("SELECT namespace FROM tidemark_tables"), std::vector<std::string>{"a.b_c"});
+}
+
+TEST_F(PostgresSink, ACollectionThatCanHaveNoTableIsOneRejectAndTheOthersGoOn) {
+  uri_ = PostgresServer::shared().create_database();
+  PostgresServer::query(uri_, "CREATE TABLE invoices(number int)");
+  PostgresServer::query(uri_, "CREATE VIEW totals AS SELECT 1 AS one");
+  const std::string prefix(62, 'x');
+  for (const std::string name :
+       {"orders_pkey", "tidemark_positions", "tidemark_tables", "invoices", "totals"}) {
+    auto sink = opened(postgres_settings(uri_, "current", "{collection}"));
+    EventBatch first, batch;
+    add_event(first, change_of(1, "insert", "shop", "orders", "x"));
+    ASSERT_TRUE(write(*sink, first, 1));
+    add_event(batch, change_of(2, "insert", "shop", name, "x"));
+    const auto failed = write(*sink, batch, 2);
+    ASSERT_FALSE(failed) << name;
+    EXPECT_EQ(failed.error().error.react, React::kReject) << failed.error().error.describe();
+    EXPECT_NE(failed.error().error.hint.find("shop." + name), std::string::npos);
+    EventBatch more;
+    add_event(more, change_of(3, "insert", "shop", name, "x"));
+    add_event(more, change_of(4, "drop", "shop", name));
+    add_event(more, change_of(5, "insert", "shop", "orders", "y"));
+    EXPECT_TRUE(write(*sink, more, 5)) << name;
+    sink->close();
+    EXPECT_EQ(rows("SELECT count(*) FROM tidemark_positions"), std::vector<std::string>{"1"}) << name;
+  }
+  // Names that PostgreSQL would cut to the same 63 bytes.
+  auto sink = opened(postgres_settings(uri_, "current", "{collection}"));
+  EventBatch fits, longer, drop;
+  add_event(fits, change_of(6, "insert", "shop", prefix + "a", "fits"));
+  ASSERT_TRUE(write(*sink, fits, 6));
+  add_event(longer, change_of(7, "insert", "shop", prefix + "ab", "longer"));
+  const auto failed = write(*sink, longer, 7);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kReject);
+  add_event(drop, change_of(8, "drop", "shop", prefix + "ab"));
+  ASSERT_TRUE(write(*sink, drop, 8));
+  EXPECT_EQ(rows("SELECT doc->>'v' FROM " + prefix + "a"), std::vector<std::string>{"fits"});
+  // A database whose name is no schema's: PostgreSQL keeps pg_ for itself.
+  sink->close();
+  sink = opened(postgres_settings(uri_, "current", "{database}.{collection}"));
+  EventBatch reserved;
+  add_event(reserved, change_of(9, "insert", "pg_x", "orders", "x"));
+  const auto refused = write(*sink, reserved, 9);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error.react, React::kReject) << refused.error().error.describe();
 }
 
 TEST_F(PostgresSink, ATextWithNulIsRejectedWithItsEventAndTheRestGoesOn) {

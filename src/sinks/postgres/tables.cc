@@ -39,6 +39,14 @@ std::string sql_name(const TableName& table) {
   return table.schema.empty() ? quoted(table.name) : quoted(table.schema) + "." + quoted(table.name);
 }
 
+TableName table_name(const std::string& text) {
+  TableName name;
+  const size_t dot = text.find('.');
+  if (dot != std::string::npos) name.schema = text.substr(0, dot);
+  name.name = dot == std::string::npos ? text : text.substr(dot + 1);
+  return name;
+}
+
 Result<std::string> shape_of(Connection& connection, const TableName& table, std::stop_token stop) {
   const std::string name = sql_name(table);
   TIDEMARK_ASSIGN(

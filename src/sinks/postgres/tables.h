@@ -11,6 +11,9 @@ namespace tidemark::postgres {
 // "schema"."table", quoted.
 std::string sql_name(const TableName& table);
 
+// "schema.table" or "table", as a setting names it.
+TableName table_name(const std::string& text);
+
 // The columns of mode "current".
 inline constexpr const char* kCurrentColumns =
     "id text PRIMARY KEY, doc jsonb, token text, cluster_time timestamp with time zone";

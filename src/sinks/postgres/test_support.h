@@ -22,6 +22,7 @@ inline config::Settings postgres_settings(const std::string& uri, const std::str
   settings.set("mode", mode);
   settings.set("on_drop", on_drop);
   settings.set("position_table", std::string("tidemark_positions"));
+  settings.set("owner_table", std::string("tidemark_tables"));
   settings.set("connect_timeout", int64_t{5000});
   settings.set("statement_timeout", int64_t{20'000});
   settings.set("takeover_timeout", int64_t{500});

@@ -18,6 +18,9 @@ constexpr const char* kLogShape =
     "token TEXT PRIMARY KEY, cluster_time TEXT, op TEXT, ns TEXT, id TEXT, doc TEXT, before TEXT, update "
     "TEXT";
 
+// SQLite takes names that differ in the case of a-z alone for one.
+constexpr const char* kOwnerColumns = "(name TEXT PRIMARY KEY COLLATE NOCASE, namespace TEXT, pipeline TEXT)";
+
 constexpr const char* kGuardedUpdate =
     " ON CONFLICT(id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
     "excluded.cluster_time"
@@ -25,7 +28,16 @@ constexpr const char* kGuardedUpdate =
 
 }  // namespace
 
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 Status RowWriter::open(Database& database) {
+  refused_.clear();
+  if (mode_ == Mode::kCurrent)
+    TIDEMARK_TRY(database.exec("CREATE TABLE IF NOT EXISTS " + quoted(options_.owner_table) + kOwnerColumns));
   if (!pattern_.fixed()) return {};
   pattern_.expand({}, name_);
   if (auto made = table(database, name_.name); !made) return fail(std::move(made).error());
@@ -34,7 +46,7 @@ Status RowWriter::open(Database& database) {
 
 WriteResult RowWriter::prepare(std::span<const Event> events) {
   if (mode_ == Mode::kLog) return {};
-  return plan_.plan(events);
+  return plan_.plan(events, &refused_);
 }
 
 WriteResult RowWriter::write(Database& database, std::span<const Event> events) {
@@ -81,7 +93,7 @@ Status RowWriter::create(Database& database, const std::string& name) {
   // SQLite's general error here means the name: reserved, or a view's.
   Error error = std::move(created).error();
   if (error.unknown) {
-    error.react = React::kConfig;
+    error.react = pattern_.fixed() ? React::kConfig : React::kReject;
     error.hint = "choose another name for the table";
   }
   return fail(std::move(error));
@@ -91,15 +103,11 @@ Status RowWriter::check_shape(Database& database, const std::string& name) {
   TIDEMARK_ASSIGN(Statement named, database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND "
                                                     "name = ?1 COLLATE NOCASE"));
   TIDEMARK_ASSIGN(const bool there, named.bind(1, name).step());
-  if (there && named.text(0) != name && !pattern_.fixed()) {
-    return fail(React::kConfig,
-                "sqlite " + database.path() + ": table '" + name + "' exists as '" + named.text(0) +
-                    "', and to SQLite both names are one",
-                "two collections differ only in upper and lower case: give each its own pipeline and table");
-  }
+  // A log keeps the namespace in each row, so that one table may hold both; rows of documents have an owner.
+  const std::string same = there ? named.text(0) : name;
   named.reset();
   TIDEMARK_ASSIGN(Statement columns, database.prepare("SELECT name, type, pk FROM pragma_table_info(?1)"));
-  columns.bind(1, name);
+  columns.bind(1, same);
   std::string found;
   while (true) {
     TIDEMARK_ASSIGN(const bool more, columns.step());
@@ -110,10 +118,75 @@ Status RowWriter::check_shape(Database& database, const std::string& name) {
   }
   const std::string expected = mode_ == Mode::kLog ? kLogShape : kCurrentShape;
   if (found == expected) return {};
-  return fail(React::kConfig,
+  return fail(pattern_.fixed() ? React::kConfig : React::kReject,
               "sqlite " + database.path() + ": table '" + name + "' has another shape: expected (" +
                   expected + "), found (" + found + ")",
               "choose another table, or move this one out of the way: it is created when absent");
+}
+
+// --- owners
+
+bool RowWriter::is_reserved(const std::string& name) const {
+  return !pattern_.fixed() && options_.reserved.contains(lower_case(name));
+}
+
+Result<RowWriter::Table*> RowWriter::destination_table(Database& database, const std::string& name) {
+  if (is_reserved(name))
+    return fail(React::kReject, "sqlite " + database.path() + ": table '" + name + "' is the program's own");
+  return table(database, name);
+}
+
+Result<RowWriter::Table*> RowWriter::owned_table(Database& database, const std::string& name,
+                                                 const Namespace& ns) {
+  TIDEMARK_ASSIGN(Table * rows, destination_table(database, name));
+  const std::string owner = RefusedNames::text_of(ns);
+  if (rows->owner.empty()) TIDEMARK_TRY(claim(database, name, ns, rows->owner));
+  if (rows->owner == owner) return rows;
+  return fail(owned_by_another("sqlite " + database.path(), name, rows->owner, ns));
+}
+
+Status RowWriter::claim(Database& database, const std::string& name, const Namespace& ns,
+                        std::string& owner) {
+  const std::string wanted = RefusedNames::text_of(ns);
+  TIDEMARK_ASSIGN(owner, owner_of(database, name));
+  if (!owner.empty()) return {};
+  // Made by a version that kept no owners, or by somebody else: of the collection whose name it has to the letter.
+  TIDEMARK_ASSIGN(Statement spelled,
+                  database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND "
+                                   "name = ?1 COLLATE NOCASE"));
+  TIDEMARK_ASSIGN(const bool there, spelled.bind(1, name).step());
+  if (there && spelled.text(0) != name) {
+    owner = "the collection behind '" + spelled.text(0) + "', which is the same name to SQLite";
+    return {};
+  }
+  spelled.reset();
+  TIDEMARK_ASSIGN(Statement insert,
+                  database.prepare("INSERT INTO " + quoted(options_.owner_table) +
+                                   "(name, namespace, pipeline) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING"));
+  TIDEMARK_TRY(insert.bind(1, name).bind(2, wanted).bind(3, options_.pipeline).run());
+  TIDEMARK_ASSIGN(owner, owner_of(database, name));
+  return {};
+}
+
+Result<std::string> RowWriter::owner_of(Database& database, const std::string& name) {
+  TIDEMARK_ASSIGN(Statement select, database.prepare("SELECT namespace FROM " + quoted(options_.owner_table) +
+                                                     " WHERE name = ?1"));
+  TIDEMARK_ASSIGN(const bool there, select.bind(1, name).step());
+  return there ? select.text(0) : std::string();
+}
+
+Status RowWriter::free_table(Database& database, const std::string& name) {
+  TIDEMARK_ASSIGN(Statement remove,
+                  database.prepare("DELETE FROM " + quoted(options_.owner_table) + " WHERE name = ?1"));
+  for (auto& [other, rows] : tables_)
+    if (lower_case(other) == lower_case(name)) rows.owner.clear();
+  return remove.bind(1, name).run();
+}
+
+// What is wrong with one collection's table must not end the pipeline of a whole deployment.
+WriteResult RowWriter::failed_for(Error error, const Namespace& ns, size_t culprit) {
+  if (pattern_.fixed() || error.react != React::kReject) return write_failed(std::move(error), 0, culprit);
+  return refused_.refuse(ns, std::move(error), culprit);
 }
 
 // --- mode current
@@ -127,15 +200,21 @@ WriteResult RowWriter::write_current(Database& database, std::span<const Event> 
     uint32_t rows_of = 0;
     for (const RowChange& each : step.changes) {
       if (rows == nullptr || rows_of != each.table) {
-        auto made = table(database, plan_.tables()[each.table].name);
-        if (!made) return failed_at(std::move(made).error(), each.event);
+        auto made = owned_table(database, plan_.tables()[each.table].name, each.event->ns);
+        if (!made)
+          return failed_for(std::move(made).error(), each.event->ns,
+                            static_cast<size_t>(each.event - events.data()));
         rows = *made;
         rows_of = each.table;
       }
       if (auto done = change(*rows, each); !done) return failed_at(std::move(done).error(), each.event);
     }
-    if (auto done = barrier(database, step.barrier); !done)
-      return failed_at(std::move(done).error(), step.barrier.event);
+    if (auto done = barrier(database, step.barrier); !done) {
+      if (step.barrier.kind != RowBarrier::Kind::kMove)
+        return failed_at(std::move(done).error(), step.barrier.event);
+      return failed_for(std::move(done).error(), step.barrier.event->to,
+                        static_cast<size_t>(step.barrier.event - events.data()));
+    }
   }
   return {};
 }
@@ -151,35 +230,44 @@ Status RowWriter::change(Table& table, const RowChange& change) {
 Status RowWriter::barrier(Database& database, const RowBarrier& barrier) {
   if (barrier.kind == RowBarrier::Kind::kNone) return {};
   if (barrier.kind == RowBarrier::Kind::kMove) return move(database, barrier);
-  const std::string& name = plan_.tables()[barrier.table].name;
-  TIDEMARK_ASSIGN(const bool there, exists(database, name));
+  return clear(database, plan_.tables()[barrier.table].name, *barrier.event, barrier.event->ns);
+}
+
+// Removes what is older than the event from the table, if that is of the collection it concerns.
+Status RowWriter::clear(Database& database, const std::string& name, const Event& event,
+                        const Namespace& ns) {
+  TIDEMARK_ASSIGN(const bool there, is_of(database, name, event, ns));
   if (!there) return {};
   TIDEMARK_ASSIGN(Table * rows, table(database, name));
-  return rows->clear.bind(1, barrier.event->id).run();
+  TIDEMARK_TRY(rows->clear.bind(1, event.id).run());
+  return frees_table(event) && ns == event.ns ? free_table(database, name) : Status();
+}
+
+Result<bool> RowWriter::is_of(Database& database, const std::string& name, const Event& event,
+                              const Namespace& ns) {
+  TIDEMARK_ASSIGN(const bool there, exists(database, name));
+  if (!there || is_reserved(name)) return false;
+  TIDEMARK_ASSIGN(const std::string owner, owner_of(database, name));
+  return concerns(event, ns, owner);
 }
 
 Status RowWriter::move(Database& database, const RowBarrier& barrier) {
+  const Event& event = *barrier.event;
   const std::string& from = plan_.tables()[barrier.table].name;
   const std::string& to = plan_.tables()[barrier.target].name;
-  TIDEMARK_ASSIGN(const bool has_rows, exists(database, from));
-  if (!has_rows) {
-    TIDEMARK_ASSIGN(const bool has_target, exists(database, to));
-    if (!has_target) return {};
-    TIDEMARK_ASSIGN(Table * old, table(database, to));
-    return old->clear.bind(1, barrier.event->id).run();
-  }
+  TIDEMARK_TRY(clear(database, to, event, event.to));
+  TIDEMARK_ASSIGN(const bool has_rows, is_of(database, from, event, event.ns));
+  if (!has_rows) return {};
   // Both must exist before either is used: making the second may drop the statements of the first.
   if (auto made = table(database, from); !made) return fail(std::move(made).error());
-  TIDEMARK_ASSIGN(Table * target, table(database, to));
-  TIDEMARK_TRY(target->clear.bind(1, barrier.event->id).run());
+  if (auto made = owned_table(database, to, event.to); !made) return fail(std::move(made).error());
   TIDEMARK_ASSIGN(Statement copy,
                   database.prepare("INSERT INTO " + quoted(to) +
                                    "(id, doc, token, cluster_time) SELECT id, doc, ?1, ?2 FROM " +
                                    quoted(from) + " WHERE token < ?1" + kGuardedUpdate));
-  render_time(*barrier.event);
-  TIDEMARK_TRY(copy.bind(1, barrier.event->id).bind(2, time_).run());
-  TIDEMARK_ASSIGN(Table * source, table(database, from));
-  return source->clear.bind(1, barrier.event->id).run();
+  render_time(event);
+  TIDEMARK_TRY(copy.bind(1, event.id).bind(2, time_).run());
+  return clear(database, from, event, event.ns);
 }
 
 // --- mode log
@@ -189,16 +277,18 @@ WriteResult RowWriter::write_log(Database& database, std::span<const Event> even
   Namespace rows_of;
   for (size_t i = 0; i < events.size(); ++i) {
     const Event& event = events[i];
+    const Namespace& ns = log_place(event);
     // An event of a whole database (or an invalidate, of nothing named) has no place among tables of one
     // collection each.
-    if (pattern_.has_collection() && event.ns.collection.empty()) continue;
-    if (pattern_.has_database() && event.ns.database.empty()) continue;
-    if (rows == nullptr || (!pattern_.fixed() && event.ns != rows_of)) {
-      pattern_.expand(event.ns, name_);
-      auto made = table(database, name_.name);
-      if (!made) return write_failed(std::move(made).error(), 0, i);
+    if (pattern_.has_collection() && ns.collection.empty()) continue;
+    if (pattern_.has_database() && ns.database.empty()) continue;
+    if (refused_.has(ns)) continue;
+    if (rows == nullptr || (!pattern_.fixed() && ns != rows_of)) {
+      pattern_.expand(ns, name_);
+      auto made = destination_table(database, name_.name);
+      if (!made) return failed_for(std::move(made).error(), ns, i);
       rows = *made;
-      rows_of = event.ns;
+      rows_of = ns;
     }
     if (auto done = log(*rows, event); !done) return write_failed(std::move(done).error(), 0, i);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -16,10 +17,24 @@ namespace tidemark::sqlite {
 
 enum class Mode { kCurrent, kLog };
 
+// As SQLite compares the names of tables.
+std::string lower_case(std::string text);
+
 class RowWriter {
  public:
-  RowWriter(TablePattern pattern, Mode mode, OnDrop on_drop)
-      : pattern_(std::move(pattern)), mode_(mode), plan_(pattern_, on_drop) {}
+  struct Options {
+    TablePattern table;
+    Mode mode = Mode::kCurrent;
+    OnDrop on_drop = OnDrop::kApply;
+    std::string owner_table;
+    std::set<std::string> reserved;  // tables that are the program's own, in lower case
+    std::string pipeline;
+  };
+  explicit RowWriter(Options options)
+      : options_(std::move(options)),
+        pattern_(options_.table),
+        mode_(options_.mode),
+        plan_(pattern_, options_.on_drop) {}
 
   // Creates the table when its name doesn't depend on the events, so that a table of another shape is found
   // at the start.
@@ -34,12 +49,23 @@ class RowWriter {
 
  private:
   struct Table {
-    Statement put;     // current: the upsert; log: the insert
-    Statement remove;  // current
-    Statement clear;   // current
+    Statement put;      // current: the upsert; log: the insert
+    Statement remove;   // current
+    Statement clear;    // current
+    std::string owner;  // current: the collection whose rows it holds, once that is known
   };
 
   Result<Table*> table(Database& database, const std::string& name);
+  // A reject for one of the program's own.
+  Result<Table*> destination_table(Database& database, const std::string& name);
+  // The table for rows of `ns`, which owns it from now on. A reject where another does, or where no table can be.
+  Result<Table*> owned_table(Database& database, const std::string& name, const Namespace& ns);
+  Status claim(Database& database, const std::string& name, const Namespace& ns, std::string& owner);
+  // Empty where nobody has written into it.
+  Result<std::string> owner_of(Database& database, const std::string& name);
+  Status free_table(Database& database, const std::string& name);
+  WriteResult failed_for(Error error, const Namespace& ns, size_t culprit);
+  bool is_reserved(const std::string& name) const;
   // False where no table stands, which a barrier must not make.
   Result<bool> exists(Database& database, const std::string& name);
   Status create(Database& database, const std::string& name);
@@ -47,12 +73,17 @@ class RowWriter {
   Status change(Table& table, const RowChange& change);
   Status barrier(Database& database, const RowBarrier& barrier);
   Status move(Database& database, const RowBarrier& barrier);
+  Status clear(Database& database, const std::string& name, const Event& event, const Namespace& ns);
+  // A table stands there, and its rows are of the collection that the event concerns.
+  Result<bool> is_of(Database& database, const std::string& name, const Event& event, const Namespace& ns);
   WriteResult write_current(Database& database, std::span<const Event> events);
   WriteResult write_log(Database& database, std::span<const Event> events);
   Status log(Table& table, const Event& event);
   void render_time(const Event& event);
 
+  const Options options_;
   TablePattern pattern_;
+  RefusedNames refused_;
   Mode mode_;
   RowPlan plan_;
   std::map<std::string, Table, std::less<>> tables_;

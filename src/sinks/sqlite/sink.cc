@@ -14,10 +14,14 @@ using config::FieldSpec;
 using config::FieldType;
 using sqlite::Database;
 
+constexpr const char* kPositionTable = "tidemark_positions";
+constexpr const char* kOwnerTable = "tidemark_tables";
+
 struct Options {
   sqlite::DatabaseOptions database;
   TablePattern table;
   std::string position_table;
+  std::string owner_table;
   sqlite::Mode mode = sqlite::Mode::kCurrent;
   OnDrop on_drop = OnDrop::kApply;
 };
@@ -41,9 +45,24 @@ Result<Options> options_of(const config::Settings& settings) {
   if (options.position_table.empty() || options.position_table == settings.string("table"))
     return fail(
         settings.error("position_table", "positions need a table of their own", "give it another name"));
+  options.owner_table = settings.string("owner_table");
+  if (options.owner_table.empty() || options.owner_table == settings.string("table") ||
+      sqlite::lower_case(options.owner_table) == sqlite::lower_case(options.position_table))
+    return fail(
+        settings.error("owner_table", "the owners need a table of their own", "give it another name"));
   options.mode = settings.string("mode") == "log" ? sqlite::Mode::kLog : sqlite::Mode::kCurrent;
   options.on_drop = on_drop_of(settings.string("on_drop"));
   return options;
+}
+
+sqlite::RowWriter::Options rows_of(const Options& options, const ComponentContext& context) {
+  sqlite::RowWriter::Options rows{options.table,       options.mode, options.on_drop,
+                                  options.owner_table, {},           context.pipeline};
+  for (const std::string& name :
+       {options.position_table, options.owner_table, std::string(kPositionTable), std::string(kOwnerTable)})
+    rows.reserved.insert(sqlite::lower_case(name));
+  for (const std::string& name : context.reserved) rows.reserved.insert(sqlite::lower_case(name));
+  return rows;
 }
 
 tl::unexpected<Error> stopped() { return fail(React::kCancelled, "sqlite sink: stopped"); }
@@ -53,9 +72,7 @@ tl::unexpected<Error> stopped() { return fail(React::kCancelled, "sqlite sink: s
 class SqliteSink final : public Sink {
  public:
   SqliteSink(Options options, ComponentContext context)
-      : options_(std::move(options)),
-        context_(std::move(context)),
-        rows_(options_.table, options_.mode, options_.on_drop) {}
+      : options_(std::move(options)), context_(std::move(context)), rows_(rows_of(options_, context_)) {}
   ~SqliteSink() override { close(); }
 
   Status open(std::stop_token stop) override {
@@ -106,7 +123,7 @@ class SqliteTransactionalSink final : public TransactionalSink {
   SqliteTransactionalSink(Options options, ComponentContext context)
       : options_(std::move(options)),
         context_(std::move(context)),
-        rows_(options_.table, options_.mode, options_.on_drop),
+        rows_(rows_of(options_, context_)),
         positions_(options_.position_table),
         store_(options_.database, options_.position_table, context_) {}
   ~SqliteTransactionalSink() override { close(); }
@@ -244,7 +261,7 @@ config::ComponentSpec sqlite_sink_spec() {
             "The table. {database} and {collection} stand for the event's own, so that each collection gets "
             "a table; in mode \"current\" a source that watches more than one collection needs that.");
   table.required = true;
-  table.example = "\"{database}_{collection}\"";
+  table.example = "\"{database}.{collection}\"";
   FieldSpec mode =
       choice("mode",
              "current: one row per document (id, doc, token, cluster_time), deletes remove it. log: one row "
@@ -258,7 +275,12 @@ config::ComponentSpec sqlite_sink_spec() {
              {"apply", "ignore", "stop"});
   FieldSpec positions =
       field("position_table", FieldType::kString, "The table of the positions, one row per pipeline.");
-  positions.default_text = "tidemark_positions";
+  positions.default_text = kPositionTable;
+  FieldSpec owners = field(
+      "owner_table", FieldType::kString,
+      "Mode \"current\": the table that says which collection each table belongs to, so that no two share "
+      "one. A drop or a rename of the collection gives its table back.");
+  owners.default_text = kOwnerTable;
   FieldSpec synchronous =
       choice("synchronous",
              "full: every commit is on the disk before it counts. normal: a power loss may take back "
@@ -269,7 +291,7 @@ config::ComponentSpec sqlite_sink_spec() {
   busy.default_text = "5s";
   busy.min = 0;
   busy.max = 600'000;
-  spec.fields = {path, table, mode, on_drop, positions, synchronous, busy};
+  spec.fields = {path, table, mode, on_drop, positions, owners, synchronous, busy};
   return spec;
 }
 

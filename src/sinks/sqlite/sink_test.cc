@@ -21,6 +21,7 @@ using testing::add_event;
 using testing::add_insert;
 using testing::change_event;
 using testing::change_event_of;
+using testing::change_of;
 using testing::inserts;
 using testing::odd_binary;
 using testing::position_at;
@@ -236,7 +237,78 @@ TEST_F(SqliteSink, CollectionsThatDifferInCaseAreNotMixed) {
   add_insert(batch, 1);
   const auto failed = write(*sink, batch, 1);
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().error.react, React::kConfig) << failed.error().error.describe();
+  EXPECT_EQ(failed.error().error.react, React::kReject) << failed.error().error.describe();
+  EXPECT_NE(failed.error().error.what.find("'Orders'"), std::string::npos) << failed.error().error.what;
+}
+
+TEST_F(SqliteSink, ALogKeepsARenameFromATemporaryNameWithItsTarget) {
+  auto sink = opened(sqlite_settings(path_, "log", "{collection}"));
+  EventBatch batch;
+  Event& renamed = add_event(
+      batch,
+      change_event(1, "rename", "{}",
+                   R"({"ns":{"db":"shop","coll":"tmp.agg_out.1"},"to":{"db":"shop","coll":"daily"}})"));
+  renamed.ns = {"shop", "tmp.agg_out.1"};
+  renamed.enters = true;
+  ASSERT_TRUE(write(*sink, batch, 1));
+  EXPECT_EQ(rows("SELECT op, ns FROM daily"), std::vector<std::string>{"rename | shop.tmp.agg_out.1"});
+  EXPECT_EQ(rows("SELECT name FROM sqlite_master WHERE name LIKE 'tmp%'"), std::vector<std::string>{});
+}
+
+TEST_F(SqliteSink, TwoCollectionsWhoseNamesLeadToOneTableAreNotMixed) {
+  auto sink = opened(sqlite_settings(path_, "current", "{database}_{collection}"));
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(batch, change_of(2, "insert", "a", "b_c", "y"));
+  add_event(batch, change_of(3, "insert", "a", "b_c", "z"));
+  const auto failed = write(*sink, batch, 3);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().error.react, React::kReject);
+  EXPECT_EQ(failed.error().culprit, 2u) << "the last event of the row, as the batch folds it";
+  for (const char* part : {"a_b.c", "a.b_c", "exclude", "{database}.{collection}"})
+    EXPECT_NE(failed.error().error.describe().find(part), std::string::npos) << part;
+  // The rest of it is left out, and the others go on; what drops the other collection leaves this one's rows.
+  EventBatch rest;
+  add_event(rest, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(rest, change_of(2, "insert", "a", "b_c", "y"));
+  add_event(rest, change_of(4, "drop", "a", "b_c"));
+  add_event(rest, change_of(5, "insert", "other", "d", "w"));
+  ASSERT_TRUE(write(*sink, rest, 5));
+  EXPECT_EQ(rows("SELECT json_extract(doc, '$.v') FROM a_b_c"), std::vector<std::string>{"x"});
+  EXPECT_EQ(rows("SELECT json_extract(doc, '$.v') FROM other_d"), std::vector<std::string>{"w"});
+  EXPECT_EQ(rows("SELECT name, namespace, pipeline FROM tidemark_tables ORDER BY name"),
+            (std::vector<std::string>{"a_b_c | a_b.c | orders", "other_d | other.d | orders"}));
+}
+
+TEST_F(SqliteSink, ADropOfItsCollectionGivesTheTableBack) {
+  auto sink = opened(sqlite_settings(path_, "current", "{database}_{collection}"));
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "a_b", "c", "x"));
+  add_event(batch, change_of(2, "drop", "a_b", "c"));
+  add_event(batch, change_of(3, "insert", "a", "b_c", "y"));
+  ASSERT_TRUE(write(*sink, batch, 3));
+  EXPECT_EQ(rows("SELECT json_extract(doc, '$.v') FROM a_b_c"), std::vector<std::string>{"y"});
+  EXPECT_EQ(rows("SELECT namespace FROM tidemark_tables"), std::vector<std::string>{"a.b_c"});
+}
+
+TEST_F(SqliteSink, NoCollectionWritesIntoTheTablesOfTheProgramOrOfSomebodyElse) {
+  SqliteReader(path_).exec("CREATE TABLE invoices(number INTEGER); CREATE VIEW totals AS SELECT 1 AS one");
+  for (const char* mode : {"current", "log"}) {
+    for (const char* name : {"tidemark_positions", "Tidemark_Tables", "sqlite_stat", "invoices", "totals"}) {
+      auto sink = opened(sqlite_settings(path_, mode, "{collection}"));
+      EventBatch batch;
+      add_event(batch, change_of(1, "insert", "shop", name, "x"));
+      const auto failed = write(*sink, batch, 1);
+      ASSERT_FALSE(failed) << name;
+      EXPECT_EQ(failed.error().error.react, React::kReject) << failed.error().error.describe();
+      EXPECT_NE(failed.error().error.hint.find(std::string("shop.") + name), std::string::npos);
+      EventBatch drop;
+      add_event(drop, change_of(2, "drop", "shop", name));
+      EXPECT_TRUE(write(*sink, drop, 2)) << name;
+      sink->close();
+      EXPECT_EQ(rows("SELECT count(*) FROM tidemark_positions"), std::vector<std::string>{"1"}) << name;
+    }
+  }
 }
 
 TEST_F(SqliteSink, AFileThatIsNoDatabaseIsCorruptAndLeftAlone) {

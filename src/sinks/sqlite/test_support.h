@@ -25,6 +25,7 @@ inline config::Settings sqlite_settings(const std::string& path, const std::stri
   settings.set("mode", mode);
   settings.set("on_drop", on_drop);
   settings.set("position_table", std::string("tidemark_positions"));
+  settings.set("owner_table", std::string("tidemark_tables"));
   settings.set("synchronous", std::string("full"));
   settings.set("busy_timeout", int64_t{2000});
   return settings;

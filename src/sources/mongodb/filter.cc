@@ -112,12 +112,14 @@ Status lint_stage(size_t index, bson::View stage) {
   return {};
 }
 
-// {$match: X} -> {$match: {$or: [{operationType: "invalidate"}, X]}}
-void widen_match(bson::View condition, bson::Builder& out) {
-  bson::Builder invalidate;
+// {$match: X} -> {$match: {$or: [{operationType: "invalidate"}, X]}}, and {operationType: "rename"} with `renames`
+void widen_match(bson::View condition, bool renames, bson::Builder& out) {
+  bson::Builder invalidate, rename;
   invalidate.append("operationType", "invalidate");
+  rename.append("operationType", "rename");
   bson::Builder either;
   either.append("0", invalidate.view()).append("1", condition);
+  if (renames) either.append("2", rename.view());
   bson::Builder match;
   match.append_array("$or", either.view());
   out.append("$match", match.view());
@@ -136,13 +138,13 @@ void widen_redact(const bson::Element& expression, bson::Builder& out) {
   out.append("$redact", cond.view());
 }
 
-bson::Document widen(bson::View written) {
+bson::Document widen(bson::View written, bool renames) {
   bson::Builder stages;
   for (const bson::Element item : written) {
     const bson::Element stage = *item.document().begin();
     bson::Builder widened;
     if (stage.key() == "$match" && !stage.document().empty())
-      widen_match(stage.document(), widened);
+      widen_match(stage.document(), renames, widened);
     else if (stage.key() == "$redact")
       widen_redact(stage, widened);
     else
@@ -177,8 +179,37 @@ Result<Filter> parse_filter(std::string_view json) {
     TIDEMARK_TRY(lint_stage(index, item.document()));
     ++index;
   }
-  filter.stages = widen(filter.written);
+  filter.stages = widen(filter.written, false);
   return filter;
 }
+
+std::optional<std::vector<bson::Matcher>> matchers_of(const Filter& filter) {
+  std::vector<bson::Matcher> matchers;
+  for (const bson::Element item : filter.written.view()) {
+    const bson::Element stage = *item.document().begin();
+    if (stage.key() != "$match" || !stage.is_document()) return std::nullopt;
+    auto matcher = bson::Matcher::parse(stage.document());
+    if (!matcher) return std::nullopt;
+    matchers.push_back(std::move(*matcher));
+  }
+  return matchers;
+}
+
+std::vector<bson::Matcher> name_conditions(const Filter& filter) {
+  constexpr std::array kNames = {"ns", "ns.db", "ns.coll", "operationType"};
+  std::vector<bson::Matcher> matchers;
+  for (const bson::Element item : filter.written.view()) {
+    const bson::Element stage = *item.document().begin();
+    if (stage.key() != "$match" || !stage.is_document()) continue;
+    bson::Builder names;
+    for (const bson::Element condition : stage.document())
+      if (std::find(kNames.begin(), kNames.end(), condition.key()) != kNames.end())
+        names.append(condition.key(), condition);
+    if (auto matcher = bson::Matcher::parse(names.view())) matchers.push_back(std::move(*matcher));
+  }
+  return matchers;
+}
+
+bson::Document stages_with_renames(const Filter& filter) { return widen(filter.written, true); }
 
 }  // namespace tidemark::mongodb

@@ -55,6 +55,7 @@ std::string id_of(const std::string& rename_id, const bson::Element& key) {
 }  // namespace
 
 bool Reread::passes(const Event& event) const {
+  if (event.op == Op::kRename && !passes_filter(event.raw)) return false;
   const bool foreign = !event.ns.collection.empty() &&
                        (options_.names.exclude.has(event.ns) ||
                         (options_.hides_temporary && is_temporary_collection(event.ns.collection)));
@@ -63,9 +64,20 @@ bool Reread::passes(const Event& event) const {
   return event.op == Op::kRename && options_.names.has(event.to);
 }
 
+bool Reread::passes_filter(bson::View event) const {
+  return std::all_of(options_.filter.begin(), options_.filter.end(),
+                     [&](const bson::Matcher& matcher) { return matcher.matches(event); });
+}
+
 bool Reread::brings_documents(const Event& event) const {
-  return options_.rereads && event.op == Op::kRename && event.reject_reason.empty() &&
-         options_.names.has(event.to);
+  if (!options_.rereads || event.op != Op::kRename || !event.reject_reason.empty() ||
+      !options_.names.has(event.to))
+    return false;
+  bson::Builder ns, insert;
+  ns.append("db", event.to.database).append("coll", event.to.collection);
+  insert.append("operationType", "insert").append("ns", ns.view());
+  return std::all_of(options_.filter_names.begin(), options_.filter_names.end(),
+                     [&](const bson::Matcher& matcher) { return matcher.matches(insert.view()); });
 }
 
 void Reread::take(SourceBatch batch, Position before) {
@@ -90,7 +102,10 @@ void Reread::take(SourceBatch batch, Position before) {
     Event& event = events[i];
     const bool last = i + 1 == events.size();
     const Position next = last ? batch.resume_after : position_behind(event);
-    if (event.op == Op::kRename && !event.to.collection.empty()) event.leaves = !options_.names.has(event.to);
+    if (event.op == Op::kRename && !event.to.collection.empty()) {
+      event.leaves = !options_.names.has(event.to);
+      event.enters = !event.leaves && !options_.names.has(event.ns);
+    }
     if (brings_documents(event)) {
       flush();
       add_rename(event, batch, behind, next);
@@ -128,6 +143,7 @@ void Reread::add_rename(const Event& event, const SourceBatch& whole, const Posi
   part.rename_time = event.cluster_time;
   part.wall_time_ms = event.wall_time_ms;
   part.behind = behind;
+  part.handed_out = !passes(event);
   log::info("{}: {} was renamed to {}, which is read again: a stream doesn't show what a rename brings",
             pipeline_, text_of(event.ns), text_of(event.to));
   parts_.push_back(std::move(part));
@@ -161,9 +177,11 @@ Result<SourceBatch> Reread::read_page(Part& part, size_t limit, std::stop_token 
   const auto visit = [&](bson::View document) -> Status {
     const auto key = document.find("_id");
     if (!key) return {};
+    const bson::Document raw = made_up(id_of(part.rename_id, *key), "insert", part.rename_time,
+                                       part.wall_time_ms, collection, key, document);
+    if (!passes_filter(raw.view())) return {};
     ++part.documents;
-    return add(made_up(id_of(part.rename_id, *key), "insert", part.rename_time, part.wall_time_ms, collection,
-                       key, document));
+    return add(raw);
   };
   TIDEMARK_ASSIGN(const AuditPage page,
                   scan_(collection, part.rename_time, part.last_id, limit, visit, std::move(stop)));

@@ -14,7 +14,9 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "bson/matcher.h"
 #include "core/audit.h"
 #include "core/source.h"
 #include "core/watched_names.h"
@@ -30,7 +32,9 @@ class Reread {
 
   struct Options {
     WatchedNames names;
-    bool rereads = false;          // the sink keeps a row per document
+    std::vector<bson::Matcher> filter;  // the operator's, which the stream's renames are not held back by
+    std::vector<bson::Matcher> filter_names;  // what of it is about the name alone
+    bool rereads = false;                     // the sink keeps a row per document
     bool hides_temporary = false;  // the sink keeps collections apart: temporary ones must not reach it
   };
 
@@ -60,11 +64,12 @@ class Reread {
     int64_t wall_time_ms = 0;
     std::string last_id;
     size_t documents = 0;
-    bool handed_out = false;
+    bool handed_out = false;  // the rename, or held back by the filter
     Position behind;
   };
 
   bool passes(const Event& event) const;
+  bool passes_filter(bson::View event) const;
   bool brings_documents(const Event& event) const;
   void add_rename(const Event& event, const SourceBatch& whole, const Position& before,
                   const Position& behind);

@@ -71,7 +71,7 @@ std::string show(const SourceBatch& batch) {
   for (const Event& event : batch.events->events()) {
     out += std::string(event.op_name) + " ";
     append_ns(event.ns, out);
-    out += event.leaves ? " leaves; " : "; ";
+    out += event.leaves ? " leaves; " : event.enters ? " enters; " : "; ";
   }
   const std::string within = name_of(batch.resume_within);
   return out + (within.empty() ? "" : "within " + within + ", ") + "behind " + name_of(batch.resume_after) +
@@ -129,12 +129,13 @@ TEST(Reread, WhatARenameBringsIsReadBehindItWithThePositionBeforeIt) {
   reread.take(batch_of({insert(1, "a", 1), rename(2, "tmpq2Xc9.renameCollection", "b"), insert(3, "b", 4)},
                        "82999999", true),
               at("8200"));
-  EXPECT_THAT(all(reread, 2), ElementsAre("insert shop.a; behind 82000001",
-                                          "rename shop.tmpq2Xc9.renameCollection; within 82000001, behind "
-                                          "82000001",
-                                          "insert shop.b; insert shop.b; within 82000001, behind 82000001",
-                                          "insert shop.b; rereadEnd shop.b; within 82000001, behind 82000002",
-                                          "insert shop.b; behind 82999999, closed"));
+  EXPECT_THAT(all(reread, 2),
+              ElementsAre("insert shop.a; behind 82000001",
+                          "rename shop.tmpq2Xc9.renameCollection enters; within 82000001, behind "
+                          "82000001",
+                          "insert shop.b; insert shop.b; within 82000001, behind 82000001",
+                          "insert shop.b; rereadEnd shop.b; within 82000001, behind 82000002",
+                          "insert shop.b; behind 82999999, closed"));
 }
 
 TEST(Reread, RenameAtBothEndsOfABatchKeepsThePositionsAndTheEndOfTheCursor) {
@@ -185,7 +186,25 @@ TEST(Reread, SinksThatKeepNoDocumentsGetTheRenameAlone) {
   options.names = {"shop", "", {}};
   Reread reread(std::move(options), "log", nullptr);
   reread.take(batch_of({insert(1, "tmp.agg_out.1", 1), rename(2, "tmp.agg_out.1", "b")}, "8277"), at("8200"));
-  EXPECT_THAT(all(reread), ElementsAre("insert shop.tmp.agg_out.1; rename shop.tmp.agg_out.1; behind 8277"));
+  EXPECT_THAT(all(reread),
+              ElementsAre("insert shop.tmp.agg_out.1; rename shop.tmp.agg_out.1 enters; behind 8277"));
+}
+
+TEST(Reread, FilterOfTheSourceDecidesOverWhatWasReadAndNotOverTheReading) {
+  const Collections server = {{"b", {{1, 10}, {2, 200}}}};
+  Reread::Options options;
+  options.names = {"shop", "", {}};
+  options.rereads = true;
+  options.filter = {*bson::Matcher::parse(
+      *bson::Document::from_json(R"({"ns.coll": "b", "fullDocument.v": {"$gte": 100}})"))};
+  options.filter_names = {*bson::Matcher::parse(*bson::Document::from_json(R"({"ns.coll": "b"})"))};
+  Reread reread(std::move(options), "orders", scan_of(server));
+  reread.take(batch_of({rename(1, "x", "b"), insert(2, "b", 3, 300)}, "8277"), at("8200"));
+  EXPECT_THAT(all(reread), ElementsAre("insert shop.b; rereadEnd shop.b; within 8200, behind 82000001",
+                                       "insert shop.b; behind 8277"));
+  // One that passes none of its documents by its name isn't read.
+  reread.take(batch_of({rename(3, "x", "huge")}, "8300"), at("8277"));
+  EXPECT_THAT(all(reread), ElementsAre("behind 8300"));
 }
 
 TEST(Reread, FailedReadingIsToldAndLeavesThePositionBeforeTheRename) {

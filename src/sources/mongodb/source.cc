@@ -221,6 +221,12 @@ Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& sett
   auto filter = mongodb::parse_filter(settings.string("filter"));
   if (!filter) return fail(settings.error("filter", filter.error().what, filter.error().hint));
   options.stream.stages = filter->stages;
+  // A rename that the filter hides may bring documents that it lets through.
+  if (auto matchers = mongodb::matchers_of(*filter); matchers && context.keeps_documents) {
+    options.stream.stages = mongodb::stages_with_renames(*filter);
+    options.reread.filter = std::move(*matchers);
+    options.reread.filter_names = mongodb::name_conditions(*filter);
+  }
   options.identity.fingerprint = fingerprint_of(options.stream, filter->written);
   options.identity.summary = summary_of(options.stream, filter->written);
   return std::make_unique<mongodb::StreamSource>(std::move(options), *context.clock);
