@@ -59,6 +59,7 @@ uint32_t View::Iterator::variable_end(uint8_t type, uint32_t at) {
 }
 
 Binary Element::binary() const {
+  TIDEMARK_CHECK(type() == BSON_TYPE_BINARY, "bytes were asked of another type");
   const uint32_t size = load_u32(iter_.raw + iter_.d1);
   Binary binary{iter_.raw[iter_.d2], {iter_.raw + iter_.d3, size}};
   if (binary.subtype != BSON_SUBTYPE_BINARY_DEPRECATED) return binary;
@@ -68,15 +69,18 @@ Binary Element::binary() const {
 }
 
 RegexValue Element::regex() const {
+  TIDEMARK_CHECK(type() == BSON_TYPE_REGEX, "a pattern was asked of another type");
   const auto* text = reinterpret_cast<const char*>(iter_.raw);
   return {{text + iter_.d1, iter_.d2 - iter_.d1 - 1}, {text + iter_.d2, iter_.next_off - iter_.d2 - 1}};
 }
 
 DbPointer Element::db_pointer() const {
+  TIDEMARK_CHECK(type() == BSON_TYPE_DBPOINTER, "a pointer was asked of another type");
   return {string_at(iter_.d1), std::span<const uint8_t, 12>(iter_.raw + iter_.d3, 12)};
 }
 
 ScopedCode Element::scoped_code() const {
+  TIDEMARK_CHECK(type() == BSON_TYPE_CODEWSCOPE, "a scope was asked of another type");
   return {string_at(iter_.d2), View::unchecked(iter_.raw + iter_.d4, iter_.next_off - iter_.d4)};
 }
 

@@ -30,9 +30,8 @@ class View;
 // The parts of values that have several. They point into the element's bytes.
 struct Binary {
   uint8_t subtype = 0;
-  std::span<const uint8_t> bytes;  // of subtype 2 without the inner length, unless that is not there
-  bool well_formed =
-      true;  // false: subtype 2 (deprecated) without a true inner length; `bytes` is then all of it
+  std::span<const uint8_t> bytes;  // of the deprecated subtype 2 without its inner length
+  bool well_formed = true;  // false: subtype 2 whose inner length is missing or wrong; `bytes` is all of it
 };
 struct RegexValue {
   std::string_view pattern;
@@ -44,10 +43,11 @@ struct DbPointer {
 };
 struct ScopedCode;
 
-// One field of a document, or one item of an array.
+// One field of a document, or one item of an array; or nothing (type BSON_TYPE_EOD, no name, no bytes), as at the end of a
+// walk.
 class Element {
  public:
-  Element() = default;
+  Element() : iter_(nothing()) {}
 
   bson_type_t type() const { return static_cast<bson_type_t>(iter_.raw[iter_.type]); }
   std::string_view key() const {
@@ -63,9 +63,13 @@ class Element {
   }
   bool is_null() const { return type() == BSON_TYPE_NULL; }
 
-  // REQUIRES is_string(), or a symbol, or code without a scope. Any bytes: nothing says that they are UTF-8.
-  std::string_view string() const { return string_at(iter_.d1); }
-  // REQUIRES is_document() or is_array().
+  // Of a string, a symbol, or code without a scope; empty for other types. Any bytes: nothing says that they are UTF-8.
+  std::string_view string() const {
+    const bson_type_t t = type();
+    const bool has_text = t == BSON_TYPE_UTF8 || t == BSON_TYPE_CODE || t == BSON_TYPE_SYMBOL;
+    return has_text ? string_at(iter_.d1) : std::string_view();
+  }
+  // Of a document or an array; "no document" for other types.
   View document() const;
   // REQUIRES the type of the name.
   Binary binary() const;
@@ -87,11 +91,18 @@ class Element {
  private:
   friend class View;
   explicit Element(const bson_iter_t& iter) : iter_(iter) {}
+  static bson_iter_t nothing() {
+    static constexpr uint8_t kEnd[1] = {0};
+    bson_iter_t iter = {};
+    iter.raw = kEnd;
+    iter.len = iter.d1 = iter.next_off = 1;
+    return iter;
+  }
   std::string_view string_at(uint32_t at) const {
     return {reinterpret_cast<const char*>(iter_.raw + at + 4), load_u32(iter_.raw + at) - 1};
   }
 
-  bson_iter_t iter_ = {};
+  bson_iter_t iter_;
 };
 
 // A borrowed document. A default-constructed View is "no document", different from the empty document {}.
@@ -133,8 +144,8 @@ class View {
 
   class Iterator {
    public:
-    Iterator() = default;
-    explicit Iterator(const View& view, uint32_t offset = 4) {
+    Iterator() : iter_(Element::nothing()) {}
+    explicit Iterator(const View& view, uint32_t offset = 4) : Iterator() {
       if (view.data_ == nullptr) return;
       iter_.raw = view.data_;
       iter_.len = view.size_;
@@ -153,7 +164,7 @@ class View {
     void step();
     uint32_t variable_end(uint8_t type, uint32_t at);
 
-    bson_iter_t iter_ = {};
+    bson_iter_t iter_;
     bool alive_ = false;
   };
   Iterator begin() const { return Iterator(*this); }
@@ -175,6 +186,7 @@ struct ScopedCode {
 };
 
 inline View Element::document() const {
+  if (!is_document() && !is_array()) return {};
   return View::unchecked(iter_.raw + iter_.d1, load_u32(iter_.raw + iter_.d1));
 }
 
@@ -185,6 +197,10 @@ inline void View::Iterator::step() {
   if (at >= last) {
     TIDEMARK_CHECK(at == last, "a walk left its document");
     alive_ = false;
+    // What stands here is nothing.
+    iter_.off = iter_.type = at;
+    iter_.key = at - 1;
+    iter_.d1 = at;
     return;
   }
   const uint8_t type = iter_.raw[at];
@@ -206,7 +222,8 @@ class Document {
   explicit Document(View view);
   explicit Document(const bson_t* doc) : Document(View(doc)) {}
 
-  // Parses Extended JSON (canonical, relaxed, or libbson's legacy forms).
+  // Parses what people write: Extended JSON, canonical, relaxed, or in libbson's legacy forms. The text of a stored value is
+  // read by read_json() (bson/json_reader.h), to the byte.
   static Result<Document> from_json(std::string_view json);
 
   View view() const { return bytes_ ? View::unchecked(bytes_.get(), size_) : View(); }

@@ -61,6 +61,26 @@ TEST(Element, GivesTheBytesOfItsValueAlone) {
   EXPECT_TRUE((*doc(R"({"n": null})").view().begin()).value_bytes().empty());
 }
 
+TEST(Element, OfNothingHasNoNameAndNoBytes) {
+  const Document empty = doc("{}");
+  for (const Element nothing : {Element(), *View().begin(), *empty.view().begin(), *View().end()}) {
+    EXPECT_EQ(nothing.type(), BSON_TYPE_EOD);
+    EXPECT_EQ(nothing.key(), "");
+    EXPECT_TRUE(nothing.value_bytes().empty());
+    EXPECT_FALSE(nothing.document());
+    EXPECT_EQ(nothing.string(), "");
+    EXPECT_EQ(nothing.integer(), std::nullopt);
+  }
+}
+
+TEST(Element, OfAnotherTypeHasNoTextAndNoDocument) {
+  const Document types = doc(R"({"n": 2147483647, "d": {}, "s": "x", "z": null})");
+  for (const Element field : types.view()) {
+    EXPECT_EQ(field.document().size() > 0, field.is_document());
+    EXPECT_EQ(!field.string().empty(), field.is_string());
+  }
+}
+
 TEST(Document, SharesItsBytesBetweenCopies) {
   const Document a = doc(R"({"x": 1})");
   const Document b = a;  // NOLINT(performance-unnecessary-copy-initialization): the copy is what is tested
