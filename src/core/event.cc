@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "core/position.h"
+#include "core/row_identity.h"
 
 namespace tidemark {
 namespace {
@@ -121,7 +122,9 @@ uint64_t hash_key(const Event& event) {
   // Each part is hashed by itself and then mixed in, so that ("a", "bc") and ("ab", "c") differ.
   const uint64_t database = hash64(bytes_of(event.ns.database));
   const uint64_t collection = hash64(bytes_of(event.ns.collection));
-  const uint64_t key = event.key ? hash64(event.key.bytes()) : 0;
+  // `_id` alone, in whatever form: a document that changes its shard key or the type of its `_id` stays in its lane.
+  const auto id = event.key.find("_id");
+  const uint64_t key = id ? hash_id(*id) : 0;
   uint64_t hash = (database ^ 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
   hash = (hash ^ (hash >> 29) ^ collection) * 0x94d049bb133111eb;
   hash = (hash ^ (hash >> 31) ^ key) * 0xd6e8feb86659fd93;

@@ -64,7 +64,7 @@ struct Event {
   bson::View raw;     // the whole change event as the server sent it; after a split, put together again
   bson::Timestamp cluster_time;
   int64_t wall_time_ms = 0;  // wallTime (6.0+), else the cluster time's seconds
-  uint64_t key_hash = 0;     // of ns and key: which lane the event goes to
+  uint64_t key_hash = 0;     // of ns and `_id`, in whatever form: which lane the event goes to
   // Set by a source or transform that can't hand the event on whole: the pipeline applies `on_reject` to it
   // and no sink sees it. Points into the batch.
   std::string_view reject_reason;
@@ -88,7 +88,7 @@ struct Event {
 // nothing can resume).
 Result<Event> parse_change_event(bson::View raw);
 
-// Recomputes key_hash from ns and key.
+// Recomputes key_hash from ns and the key's `_id`.
 uint64_t hash_key(const Event& event);
 
 class EventBatch {

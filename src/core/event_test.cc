@@ -140,6 +140,21 @@ TEST(HashKey, DependsOnNamespaceAndKeyAlone) {
       hash_of(R"({"_id": {"_data": "81"}, "ns": {"db": "a", "coll": "bc"}, "documentKey": {"_id": 2}})"));
 }
 
+TEST(HashKey, KeepsADocumentInItsLaneWhateverItsShardKeyAndTheTypeOfItsId) {
+  const auto hash_of = [](const std::string& key) {
+    return parse_change_event(
+               doc(R"({"_id": {"_data": "81"}, "ns": {"db": "a", "coll": "b"}, "documentKey": )" + key + "}"))
+        ->key_hash;
+  };
+  const uint64_t one = hash_of(R"({"_id": 1})");
+  for (const char* same :
+       {R"({"_id": 1, "k": 2})", R"({"k": 3, "_id": 1})", R"({"_id": {"$numberLong": "1"}})",
+        R"({"_id": {"$numberDouble": "1.0"}})", R"({"_id": {"$numberDecimal": "1.00"}})"})
+    EXPECT_EQ(one, hash_of(same)) << same;
+  EXPECT_EQ(hash_of(R"({"_id": {"a": 1}})"), hash_of(R"({"_id": {"a": {"$numberLong": "1"}}})"));
+  EXPECT_EQ(hash_of(R"({"_id": 0})"), hash_of(R"({"_id": {"$numberDouble": "-0.0"}})"));
+}
+
 TEST(EventBatch, KeepsItsOwnCopyOfWhatItStores) {
   EventBatch batch;
   std::string text = "reason";

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "bson/json.h"
+#include "core/row_identity.h"
 
 namespace tidemark {
 namespace {
@@ -21,6 +22,29 @@ std::string describe(const Event& event) {
   append_ns(event.ns, text);
   return text;
 }
+
+Error no_id(const Event& event) {
+  return {React::kReject, "the " + describe(event) + " has no _id in its documentKey",
+          "a filter, a projection or a proxy takes it away; rows are keyed by it"};
+}
+
+bool same_bytes(const bson::Element& a, const bson::Element& b) {
+  return a.type() == b.type() && std::ranges::equal(a.value_bytes(), b.value_bytes());
+}
+
+// Replacements, and updates that set `_id` or a part of it (the server lets them, as long as the value stays equal).
+bool may_change_form(const Event& event) {
+  if (event.op == Op::kReplace) return true;
+  if (event.op != Op::kUpdate || !event.update) return false;
+  const auto updated = event.update.find("updatedFields");
+  if (!updated || !updated->is_document()) return false;
+  for (const bson::Element field : updated->document())
+    if (field.key() == "_id" || field.key().starts_with("_id.")) return true;
+  return false;
+}
+
+// Where the search for a row's slot begins.
+size_t start_of(uint32_t table, uint64_t hash) { return hash + table * 0x9e3779b97f4a7c15; }
 
 }  // namespace
 
@@ -148,7 +172,7 @@ void RowPlan::clear() {
   changes_.clear();
   cuts_.clear();
   steps_.clear();
-  step_begin_ = 0;
+  slots_used_ = 0;
 }
 
 WriteResult RowPlan::plan(std::span<const Event> events, const RefusedNames* refused) {
@@ -171,13 +195,15 @@ Status RowPlan::add(const Event& event) {
     case Op::kInsert:
     case Op::kReplace:
     case Op::kUpdate:
-      if (event.after) return put(event, false);
-      if (is_null_lookup(event)) return put(event, true);
+      if (event.after) return put(event);
+      // Whatever its shard key was: the events of one document on one shard come in order, so that a row that stands
+      // here already is of an earlier state.
+      if (is_null_lookup(event)) return remove(event);
       return fail(React::kReject,
                   "the " + describe(event) + " comes without its document, and mode 'current' needs it",
                   "set full_document = \"update_lookup\" on the source, or use mode = \"log\"");
     case Op::kDelete:
-      return put(event, true);
+      return remove(event);
     case Op::kRename:
       return add_rename(event);
     case Op::kDrop:
@@ -192,26 +218,109 @@ Status RowPlan::add(const Event& event) {
   return {};
 }
 
-Status RowPlan::put(const Event& event, bool remove) {
+Status RowPlan::put(const Event& event) {
+  const auto id = row_id(event);
+  if (!id) return fail(no_id(event));
+  bool fresh = false;
+  RowChange& change = last_change(event, *id, fresh);
+  note_put(change.table, event);
+  change.event = &event;
+  change.remove = false;
+  change.if_key = {};
+  change.old_form = false;
+  if (may_change_form(event) && has_other_forms(*id)) change.replaces_forms = true;
+  if (change.replaces_forms) remove_other_forms(change, *id);
+  // The server looked the document up by its old form and found it under a new one.
+  if (const auto old = event.key.find("_id"); old && !same_bytes(*old, *id)) remove_form(event, *old);
+  return {};
+}
+
+Status RowPlan::remove(const Event& event) {
+  const auto id = event.key.find("_id");
+  if (!id) return fail(no_id(event));
+  const bool conditional = event.op == Op::kDelete && has_shard_key(event.key);
+  bool fresh = false;
+  RowChange* change = &last_change(event, *id, fresh);
+  if (!fresh && !change->remove) {
+    // Another shard's document, which came here before this delete of the one that it was.
+    if (conditional && !is_row_of(event.key, *change->event)) return {};
+  } else if (!fresh && change->if_key && conditional && change->if_key != event.key) {
+    // Two shard keys, either of which the row may have.
+    const uint32_t table = change->table;
+    change = &push_change(event, table, id_of(static_cast<uint32_t>(change - changes_.data())), hash_id(*id));
+    change->if_key = event.key;
+  } else if (fresh && conditional) {
+    change->if_key = event.key;
+  } else if (!conditional) {
+    change->if_key = {};
+  }
+  change->event = &event;
+  change->remove = true;
+  change->old_form = false;
+  return {};
+}
+
+// The last change of the event's row; a new one, with `fresh`, where it had none in this step.
+RowChange& RowPlan::last_change(const Event& event, const bson::Element& id, bool& fresh) {
   const uint32_t table = table_of(event.ns);
   const size_t start = ids_.size();
-  if (!append_row_id(event, ids_)) {
-    return fail(React::kReject, "the " + describe(event) + " has no _id in its documentKey",
-                "a filter, a projection or a proxy takes it away; rows are keyed by it");
-  }
-  if (!remove) note_put(table, event);
-  if ((changes_.size() - step_begin_ + 1) * 2 > slots_.size()) grow_slots();
-  Slot& slot = slot_of(table, std::string_view(ids_).substr(start));
-  if (slot.generation == generation_) {
+  bson::append_json_value(id, bson::JsonMode::kCanonical, ids_);
+  const uint64_t hash = hash_id(id);
+  if ((slots_used_ + 1) * 2 > slots_.size()) grow_slots();
+  const Slot& slot = slot_of(table, hash, std::string_view(ids_).substr(start));
+  fresh = slot.generation != generation_;
+  if (!fresh) {
     ids_.resize(start);
-    changes_[slot.change].event = &event;
-    changes_[slot.change].remove = remove;
-    return {};
+    return changes_[slot.change];
   }
-  slot = {generation_, static_cast<uint32_t>(changes_.size())};
-  changes_.push_back({&event, {}, table, remove});
+  const std::string_view text = std::string_view(ids_).substr(start);
+  return push_change(event, table, text, hash);
+}
+
+// REQUIRES `id` to be the end of ids_, or another change's.
+RowChange& RowPlan::push_change(const Event& event, uint32_t table, std::string_view id, uint64_t hash) {
+  Slot& slot = slot_of(table, hash, id);
+  if (slot.generation != generation_) ++slots_used_;
+  slot = {generation_, hash, static_cast<uint32_t>(changes_.size())};
+  if (id.data() + id.size() != ids_.data() + ids_.size()) {
+    const size_t at = static_cast<size_t>(id.data() - ids_.data());
+    const size_t size = id.size();
+    ids_.reserve(ids_.size() + size);
+    ids_.append(ids_, at, size);
+  }
+  RowChange change;
+  change.event = &event;
+  change.table = table;
+  changes_.push_back(change);
   id_ends_.push_back(static_cast<uint32_t>(ids_.size()));
-  return {};
+  return changes_.back();
+}
+
+void RowPlan::remove_form(const Event& event, const bson::Element& old_form) {
+  bool fresh = false;
+  RowChange& change = last_change(event, old_form, fresh);
+  change.event = &event;
+  change.remove = true;
+  change.if_key = {};
+  change.old_form = true;
+}
+
+// What this step did under another form of the `_id` is over.
+void RowPlan::remove_other_forms(const RowChange& put, const bson::Element& id) {
+  const size_t mask = slots_.size() - 1;
+  const uint64_t hash = hash_id(id);
+  for (size_t at = start_of(put.table, hash) & mask; slots_[at].generation == generation_;
+       at = (at + 1) & mask) {
+    if (slots_[at].hash != hash) continue;
+    RowChange& other = changes_[slots_[at].change];
+    if (&other == &put || other.table != put.table) continue;
+    const auto other_id = row_id(*other.event);
+    if (!other_id || !same_id(*other_id, id)) continue;
+    other.event = put.event;
+    other.remove = true;
+    other.if_key = {};
+    other.old_form = true;
+  }
 }
 
 Status RowPlan::stop_error(const Event& event) const {
@@ -285,33 +394,34 @@ std::string_view RowPlan::id_of(uint32_t change) const {
 }
 
 // The slot that holds the row, else the free one where it belongs. REQUIRES a free slot.
-RowPlan::Slot& RowPlan::slot_of(uint32_t table, std::string_view id) {
+RowPlan::Slot& RowPlan::slot_of(uint32_t table, uint64_t hash, std::string_view id) {
   const size_t mask = slots_.size() - 1;
-  size_t at = (std::hash<std::string_view>()(id) + table * 0x9e3779b97f4a7c15) & mask;
+  size_t at = start_of(table, hash) & mask;
   while (slots_[at].generation == generation_) {
     const uint32_t change = slots_[at].change;
-    if (changes_[change].table == table && id_of(change) == id) break;
+    if (slots_[at].hash == hash && changes_[change].table == table && id_of(change) == id) break;
     at = (at + 1) & mask;
   }
   return slots_[at];
 }
 
 void RowPlan::grow_slots() {
-  slots_.assign(std::max(kSlotsMin, slots_.size() * 2), Slot{});
-  for (size_t i = step_begin_; i < changes_.size(); ++i) {
-    const auto change = static_cast<uint32_t>(i);
-    slot_of(changes_[i].table, id_of(change)) = {generation_, change};
+  const std::vector<Slot> old =
+      std::exchange(slots_, std::vector<Slot>(std::max(kSlotsMin, slots_.size() * 2)));
+  for (const Slot& slot : old) {
+    if (slot.generation != generation_) continue;
+    slot_of(changes_[slot.change].table, slot.hash, id_of(slot.change)) = slot;
   }
 }
 
 void RowPlan::cut(RowBarrier barrier) {
   cuts_.push_back({changes_.size(), barrier});
-  step_begin_ = changes_.size();
+  slots_used_ = 0;
   ++generation_;
 }
 
 void RowPlan::finish() {
-  if (changes_.size() > step_begin_) cut({});
+  if (slots_used_ > 0) cut({});
   // Only now do the ids stay where they are.
   for (uint32_t i = 0; i < changes_.size(); ++i) changes_[i].id = id_of(i);
   size_t begin = 0;
@@ -319,7 +429,8 @@ void RowPlan::finish() {
     const std::span<RowChange> changes(changes_.data() + begin, cut.changes_end - begin);
     if (table_count_ > 1) {
       std::sort(changes.begin(), changes.end(), [](const RowChange& a, const RowChange& b) {
-        return a.table != b.table ? a.table < b.table : a.event < b.event;
+        if (a.table != b.table) return a.table < b.table;
+        return a.event != b.event ? a.event < b.event : a.remove > b.remove;
       });
     }
     steps_.push_back({changes, cut.barrier});
@@ -328,6 +439,14 @@ void RowPlan::finish() {
 }
 
 // --- texts of the columns
+
+std::optional<bson::Element> row_id(const Event& event) {
+  const auto key = event.key.find("_id");
+  if (!key || !event.after) return key;
+  const auto own = event.after.find("_id");
+  if (!own || same_bytes(*own, *key) || !same_id(*own, *key)) return key;
+  return own;
+}
 
 bool append_row_id(const Event& event, std::string& out) {
   const auto id = event.key.find("_id");

@@ -76,12 +76,20 @@ class TablePattern {
 // What a drop, rename or dropDatabase does to a table of current rows: the setting `on_drop`.
 enum class OnDrop { kApply, kIgnore, kStop };
 
-// One row after the fold.
+// One change of a row after the fold.
 struct RowChange {
   const Event* event = nullptr;  // the last one of this row in its step
   std::string_view id;           // canonical Extended JSON of `_id`; valid until the next plan()
   uint32_t table = 0;            // index into RowPlan::tables()
   bool remove = false;
+  // Of a removal: the documentKey whose shard key the row's document must have to be removed (matches_shard_key, or
+  // the one in its guard); none where that is known already, or there is no shard key.
+  bson::View if_key;
+  // The document may have had its `_id` in another form before (1, then NumberLong(1)): rows under other_forms() that
+  // are older go as well. A put needs that only where its own row isn't there yet or isn't older (a replay).
+  bool replaces_forms = false;
+  // Of a removal: it is the row of a document that lives on under another form of its `_id`.
+  bool old_form = false;
 };
 
 // What follows the changes of a step.
@@ -99,7 +107,8 @@ struct RowBarrier {
 };
 
 struct RowStep {
-  std::span<const RowChange> changes;  // those of one table stand together, each row once
+  // Those of one table stand together. Of one row there is at most one put, behind all of its removals.
+  std::span<const RowChange> changes;
   RowBarrier barrier;
 };
 
@@ -113,7 +122,9 @@ struct RowStep {
 //   for good where a filter holds back the delete.
 // - An update without the field fullDocument can't be applied, since only the changed fields are known:
 // kReject.
-// - delete: the row is removed.
+// - delete: the row is removed, if its document has the shard key that the delete names: of a document that moves
+//   between shards, the insert may come before the delete.
+// - A replacement may change the type of `_id`: the row under the old form goes.
 // - drop and dropDatabase clear a table, as `on_drop` says (kStop: kConfig). A dropDatabase comes after a drop of each of its
 //   collections, so where a table holds one collection it has nothing left to do.
 // - rename moves the rows to the table of its target; where it leaves what the pipeline watches, they go. The documents that
@@ -140,6 +151,7 @@ class RowPlan {
  private:
   struct Slot {
     uint64_t generation = 0;
+    uint64_t hash = 0;  // of `_id`, whatever its form
     uint32_t change = 0;
   };
   struct Cut {
@@ -149,14 +161,19 @@ class RowPlan {
 
   void clear();
   Status add(const Event& event);
-  Status put(const Event& event, bool remove);
+  Status put(const Event& event);
+  Status remove(const Event& event);
+  RowChange& last_change(const Event& event, const bson::Element& id, bool& fresh);
+  RowChange& push_change(const Event& event, uint32_t table, std::string_view id, uint64_t hash);
+  void remove_form(const Event& event, const bson::Element& old_form);
+  void remove_other_forms(const RowChange& put, const bson::Element& id);
   Status add_rename(const Event& event);
   Status add_clear(const Event& event);
   Status add_reread_end(const Event& event);
   Status stop_error(const Event& event) const;
   uint32_t table_of(const Namespace& ns);
   Namespace key_of(const Namespace& ns) const;
-  Slot& slot_of(uint32_t table, std::string_view id);
+  Slot& slot_of(uint32_t table, uint64_t hash, std::string_view id);
   std::string_view id_of(uint32_t change) const;
   void grow_slots();
   void cut(RowBarrier barrier);
@@ -177,12 +194,17 @@ class RowPlan {
   std::string ids_;                // the ids of all changes, one after the other
   std::vector<uint32_t> id_ends_;  // of change i: ids_[id_ends_[i - 1], id_ends_[i])
   std::vector<RowChange> changes_;
-  std::vector<Slot> slots_;  // open addressing over (table, id); a slot of an older generation is free
+  // Open addressing over (table, hash of `_id`); a slot of an older generation is free. The last change of each row.
+  std::vector<Slot> slots_;
+  size_t slots_used_ = 0;
   uint64_t generation_ = 0;
-  size_t step_begin_ = 0;
   std::vector<Cut> cuts_;
   std::vector<RowStep> steps_;
 };
+
+// The `_id` that the event's row is keyed by: the document's own, where that is the documentKey's in another form, else
+// the documentKey's.
+std::optional<bson::Element> row_id(const Event& event);
 
 // --- texts of the columns
 

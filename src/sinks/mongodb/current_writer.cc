@@ -9,6 +9,9 @@
 //
 // Behind a mongos a statement names the shard key of the document (sinks/mongodb/targets.h), and what has the same _id under
 // another shard key is removed first: the document has moved.
+#include <deque>
+
+#include "core/row_identity.h"
 #include "sinks/mongodb/statements.h"
 #include "sinks/mongodb/writer.h"
 
@@ -103,11 +106,17 @@ class CurrentWriter final : public Writer {
     const TableName& target = plan_.tables()[changes.front().table];
     removals_.clear();
     puts_.clear();
+    tokens_.clear();
     for (const RowChange& change : changes) {
-      if (change.remove)
+      // The server's own `_id` is one in all its forms, so that the put finds what stands under an old one.
+      if (change.old_form) continue;
+      if (change.remove) {
         removals_.push_back(&change);
-      else
-        puts_.push_back({id_of(*change.event), change.event->after, change.event->id, index_of(change)});
+        continue;
+      }
+      std::string& token = tokens_.emplace_back();
+      append_row_token(*change.event, token);
+      puts_.push_back({*row_id(*change.event), change.event->after, token, index_of(change)});
     }
     const auto remove = [&](size_t i, bson::Builder& out) { append_removal(*removals_[i], out); };
     Handlers handlers;
@@ -284,7 +293,43 @@ class CurrentWriter final : public Writer {
     bson::Builder query;
     append_id(id_of(*change.event), query);
     append_older(change.event->id, query);
+    if (change.if_key) append_shard_key_condition(change.if_key, query);
     out.append("q", query.view()).append("limit", int32_t{1});
+  }
+
+  // {$or: [{GUARD: / <shard key>$/}, {GUARD: {$not: / /}, "a.b": {$eq: value}}]}: the guard carries the shard key where the
+  // document doesn't show it.
+  void append_shard_key_condition(bson::View key, bson::Builder& query) const {
+    bson::Builder by_document;
+    const auto add = [&by_document](const auto& self, const std::string& path,
+                                    const bson::Element& value) -> void {
+      if (value.is_document() && !value.document().empty()) {
+        for (const bson::Element field : value.document())
+          self(self, path + "." + std::string(field.key()), field);
+        return;
+      }
+      bson::Builder equal;
+      by_document.append(path, equal.append("$eq", value).view());
+    };
+    for (const bson::Element field : key)
+      if (field.key() != "_id") add(add, std::string(field.key()), field);
+    if (options_.guard_field.empty()) {
+      query.concat(by_document.view());
+      return;
+    }
+    std::string text, pattern = " ";
+    append_shard_key(key, text);
+    for (const char c : text) {
+      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) pattern.push_back('\\');
+      pattern.push_back(c);
+    }
+    pattern.push_back('$');
+    bson::Builder carries, carries_none, by_guard, either;
+    bson_append_regex(carries.raw(), options_.guard_field.c_str(), -1, pattern.c_str(), "");
+    bson_append_regex(carries_none.raw(), "$not", -1, " ", "");
+    by_guard.append(options_.guard_field, carries_none.view()).concat(by_document.view());
+    either.append("0", carries.view()).append("1", by_guard.view());
+    query.append_array("$or", either.view());
   }
 
   // The document as it will stand there.
@@ -388,6 +433,7 @@ class CurrentWriter final : public Writer {
 
   RowPlan plan_;
   std::span<const Event> events_;
+  std::deque<std::string> tokens_;  // of puts_
   std::vector<const RowChange*> removals_;
   std::vector<Put> puts_;
 };

@@ -1,4 +1,5 @@
 // The PostgreSQL sink and its position store through the suites that every implementation passes.
+#include "conformance/current_rows_contract.h"
 #include "conformance/position_store_contract.h"
 #include "conformance/sink_contract.h"
 #include "conformance/transactional_sink_contract.h"
@@ -110,6 +111,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(PostgresSinksOwn, PositionStoreContract, OwnStore
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresCurrent, TransactionalSinkContract, TransactionalHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLog, TransactionalSinkContract, TransactionalHarness<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresCurrentLane, SinkContract, LaneHarness<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLane, CurrentRowsContract, LaneHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLogLane, SinkContract, LaneHarness<true>);
 
 }  // namespace

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <map>
 
 #include "bson/json.h"
+#include "core/row_identity.h"
 #include "sinks/postgres/tables.h"
 
 namespace tidemark::postgres {
@@ -36,6 +39,51 @@ bool is_about_the_name(const std::string& sqlstate, const Error& error) {
   if (error.react == React::kReject) return true;
   if (error.react != React::kConfig) return false;
   return sqlstate.empty() || std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
+
+// Opens or closes nested objects: "a.b" as {"a":{"b": ... }}.
+std::vector<std::string_view> path_of(std::string_view name) {
+  std::vector<std::string_view> path;
+  while (true) {
+    const size_t dot = name.find('.');
+    path.push_back(name.substr(0, dot));
+    if (dot == std::string_view::npos) return path;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+// What a row's document must contain to have this shard key, as two jsonb arrays: `has`, of which it contains every part, and
+// `lacks`, paths at which there is nothing or null.
+void append_conditions(bson::View key, std::string& has, std::string& lacks) {
+  has = lacks = "[";
+  std::string value;
+  for (const bson::Element field : key) {
+    if (field.key() == "_id") continue;
+    const auto path = path_of(field.key());
+    std::string& out = field.is_null() ? lacks : has;
+    if (out.size() > 1) out.push_back(',');
+    if (field.is_null()) {
+      out.push_back('[');
+      for (size_t i = 0; i < path.size(); ++i) {
+        if (i > 0) out.push_back(',');
+        bson::append_json_string(path[i], out);
+      }
+      out.push_back(']');
+      continue;
+    }
+    value.clear();
+    bson::append_json_value(field, bson::JsonMode::kCanonical, value);
+    // No row of jsonb has such a value.
+    if (contains_nul_escape(value)) value = R"({"$":false})";
+    for (const std::string_view step : path) {
+      out.push_back('{');
+      bson::append_json_string(step, out);
+      out.push_back(':');
+    }
+    out.append(value).append(path.size(), '}');
+  }
+  has.push_back(']');
+  lacks.push_back(']');
 }
 
 }  // namespace
@@ -80,6 +128,7 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   sql_names_.clear();
   rows_.clear();
   works_.clear();
+  forms_.clear();
   ids_text_.clear();
   if (mode_ == Mode::kCurrent) {
     if (auto planned = plan_.plan(events, &refused_); !planned) return planned;
@@ -89,7 +138,12 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   }
   if (known_.size() > kKnownTablesMax) known_.clear();
   if (owners_.size() > kKnownTablesMax) owners_.clear();
-  return settle_tables(connection, std::move(stop));
+  if (auto settled = settle_tables(connection, stop); !settled) return settled;
+  if (mode_ == Mode::kCurrent) {
+    if (Status done = lay_out_other_forms(connection, stop); !done)
+      return write_failed(std::move(done).error());
+  }
+  return {};
 }
 
 // --- owners
@@ -240,13 +294,17 @@ void RowWriter::lay_out_current() {
       const uint32_t table = step.changes[i].table;
       size_t end = i;
       while (end < step.changes.size() && step.changes[end].table == table) ++end;
-      for (const bool remove : {false, true}) {
+      // Removals first: a row may have some, and then a put.
+      for (const auto kind : {Work::Kind::kRemoveIf, Work::Kind::kRemove, Work::Kind::kPut}) {
         const size_t begin = rows_.size();
         for (size_t at = i; at < end; ++at) {
           const RowChange& change = step.changes[at];
-          if (change.remove == remove) rows_.push_back({change.event, change.id});
+          const auto its = !change.remove  ? Work::Kind::kPut
+                           : change.if_key ? Work::Kind::kRemoveIf
+                                           : Work::Kind::kRemove;
+          if (its == kind) rows_.push_back({change.event, change.id, change.if_key});
         }
-        lay_out_rows(remove ? Work::Kind::kRemove : Work::Kind::kPut, table, begin);
+        lay_out_rows(kind, table, begin);
       }
       i = end;
     }
@@ -258,6 +316,48 @@ void RowWriter::lay_out_current() {
     if (barrier.kind != RowBarrier::Kind::kNone)
       works_.push_back({Work::Kind::kClear, barrier.table, barrier.table, 0, 0, barrier.event});
   }
+}
+
+// Rows that stand under an older form of a replaced document's `_id`. A row that is there under the present form and older
+// than its event shows that there is none; the rest is asked for in one round trip for each table.
+Status RowWriter::lay_out_other_forms(Connection& connection, std::stop_token stop) {
+  std::map<uint32_t, std::vector<const RowChange*>> by_table;
+  for (const RowStep& step : plan_.steps())
+    for (const RowChange& change : step.changes)
+      if (change.replaces_forms) by_table[change.table].push_back(&change);
+  for (const auto& [table, changes] : by_table) {
+    std::string asked = "[";
+    for (const RowChange* change : changes) {
+      if (asked.size() > 1) asked.push_back(',');
+      asked.push_back('[');
+      bson::append_json_string(change->id, asked);
+      asked.push_back(',');
+      bson::append_json_string(change->remove ? std::string_view() : change->event->id, asked);
+      asked.push_back(']');
+    }
+    asked.push_back(']');
+    TIDEMARK_ASSIGN(
+        const Rows fresh,
+        connection.query("SELECT w.n FROM json_array_elements($1::json) WITH ORDINALITY AS w(each, n) "
+                         "WHERE NOT EXISTS (SELECT 1 FROM " +
+                             sql_names_[table] +
+                             " AS t WHERE t.id = w.each->>0 AND t.token COLLATE \"C\" < "
+                             "(w.each->>1) COLLATE \"C\")",
+                         std::span(&asked, 1), stop));
+    const size_t begin = rows_.size();
+    for (const auto& row : fresh.rows) {
+      const RowChange& change = *changes[static_cast<size_t>(std::atoll(row[0].c_str()) - 1)];
+      const auto id = row_id(*change.event);
+      if (!id) continue;
+      for (std::string& form : other_forms(*id))
+        rows_.push_back({change.event, forms_.emplace_back(std::move(form))});
+    }
+    const size_t works = works_.size();
+    lay_out_rows(Work::Kind::kRemove, table, begin);
+    // In front of everything: what this batch writes under those keys later stays.
+    std::rotate(works_.begin(), works_.begin() + static_cast<ptrdiff_t>(works), works_.end());
+  }
+  return {};
 }
 
 void RowWriter::lay_out_log() {
@@ -302,6 +402,8 @@ Status RowWriter::add_work(Connection& connection, const Work& work, size_t begi
       return add_put(connection, work, begin, end, at, std::move(stop));
     case Work::Kind::kRemove:
       return add_remove(connection, work, begin, end, std::move(stop));
+    case Work::Kind::kRemoveIf:
+      return add_remove_if(connection, work, begin, end, std::move(stop));
     case Work::Kind::kLog:
       return add_log(connection, work, begin, end, at, std::move(stop));
     default:
@@ -337,7 +439,9 @@ Status RowWriter::add_put(Connection& connection, const Work& work, size_t begin
     const Event& event = *(at = rows_[i].event);
     ids_.add(rows_[i].id);
     TIDEMARK_TRY(add_document(docs_, event.after));
-    tokens_.add(event.id);
+    token_.clear();
+    append_row_token(event, token_);
+    tokens_.add(token_);
     times_.add_time(event.cluster_time);
   }
   sql_ = "INSERT INTO " + sql_names_[work.table] +
@@ -359,6 +463,35 @@ Status RowWriter::add_remove(Connection& connection, const Work& work, size_t be
          "gone.token "
          "COLLATE \"C\"";
   const Param params[] = {ids_.param(), tokens_.param()};
+  return connection.add(sql_, params, std::move(stop));
+}
+
+// Deletes of a sharded collection: each removes the row whose document has the shard key values that it names. jsonb contains
+// the values that are there; those that are null may be missing as well. Where the guard carries the shard key, that counts.
+Status RowWriter::add_remove_if(Connection& connection, const Work& work, size_t begin, size_t end,
+                                std::stop_token stop) {
+  for (ArrayParam* column : {&ids_, &tokens_, &ops_}) column->start(kText, kTextArray);
+  for (ArrayParam* column : {&docs_, &befores_}) column->start(kJsonb, kJsonbArray);
+  for (size_t i = begin; i < end; ++i) {
+    ids_.add(rows_[i].id);
+    tokens_.add(rows_[i].event->id);
+    text_.clear();
+    append_shard_key(rows_[i].if_key, text_);
+    ops_.add(text_);
+    std::string has, lacks;
+    append_conditions(rows_[i].if_key, has, lacks);
+    docs_.add_jsonb(has);
+    befores_.add_jsonb(lacks);
+  }
+  sql_ =
+      "DELETE FROM " + sql_names_[work.table] +
+      " AS t USING unnest($1, $2, $3, $4, $5) AS gone(id, token, key, has, lacks) WHERE t.id = gone.id AND "
+      "t.token COLLATE \"C\" < gone.token COLLATE \"C\" AND CASE WHEN strpos(t.token, ' ') > 0 THEN "
+      "substr(t.token, strpos(t.token, ' ') + 1) = gone.key ELSE NOT EXISTS (SELECT 1 FROM "
+      "jsonb_array_elements(gone.has) AS part WHERE NOT t.doc @> part) AND NOT EXISTS (SELECT 1 FROM "
+      "jsonb_array_elements(gone.lacks) AS path WHERE coalesce(t.doc #> ARRAY(SELECT "
+      "jsonb_array_elements_text(path)), 'null') <> 'null') END";
+  const Param params[] = {ids_.param(), tokens_.param(), ops_.param(), docs_.param(), befores_.param()};
   return connection.add(sql_, params, std::move(stop));
 }
 

@@ -3,6 +3,7 @@
 // thread; owned by one sink.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <span>
@@ -56,10 +57,11 @@ class RowWriter {
   struct Row {
     const Event* event;
     std::string_view id;
+    bson::View if_key = {};  // of kRemoveIf
   };
   // One statement over rows_[begin, end), or one barrier.
   struct Work {
-    enum class Kind { kPut, kRemove, kLog, kClear, kMoveClear, kMoveCopy, kFree, kOwn } kind;
+    enum class Kind { kPut, kRemove, kRemoveIf, kLog, kClear, kMoveClear, kMoveCopy, kFree, kOwn } kind;
     uint32_t table;   // index into tables_
     uint32_t target;  // of kMoveCopy
     size_t begin;
@@ -86,12 +88,15 @@ class RowWriter {
   bool is_reserved(const TableName& name) const;
   void lay_out_current();
   void lay_out_log();
+  Status lay_out_other_forms(Connection& connection, std::stop_token stop);
   void lay_out_rows(Work::Kind kind, uint32_t table, size_t begin);
   Status add_work(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                   std::stop_token stop);
   Status add_put(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                  std::stop_token stop);
   Status add_remove(Connection& connection, const Work& work, size_t begin, size_t end, std::stop_token stop);
+  Status add_remove_if(Connection& connection, const Work& work, size_t begin, size_t end,
+                       std::stop_token stop);
   Status add_log(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                  std::stop_token stop);
   Status add_barrier(Connection& connection, const Work& work, std::stop_token stop);
@@ -115,8 +120,9 @@ class RowWriter {
   std::vector<std::string> sql_names_;
   std::vector<Row> rows_;
   std::vector<Work> works_;
+  std::deque<std::string> forms_;  // row keys of documents that have another one now
   ArrayParam ids_, docs_, tokens_, times_, ops_, namespaces_, befores_, updates_;
-  std::string ids_text_, text_, sql_;
+  std::string ids_text_, text_, token_, sql_;
 };
 
 // True when the text holds the escape of U+0000, which jsonb refuses.

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "conformance/current_rows_contract.h"
 #include "conformance/position_store_contract.h"
 #include "conformance/sink_contract.h"
 #include "conformance/transactional_sink_contract.h"
@@ -107,6 +108,7 @@ INSTANTIATE_TYPED_TEST_SUITE_P(SqliteSinksOwn, PositionStoreContract, OwnStoreHa
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteCurrent, TransactionalSinkContract, TransactionalHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLog, TransactionalSinkContract, TransactionalHarness<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteCurrentLane, SinkContract, LaneHarness<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLane, CurrentRowsContract, LaneHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLogLane, SinkContract, LaneHarness<true>);
 
 // A fault at every single write and sync of a run, before and after it takes effect: whatever the sink answered, its word

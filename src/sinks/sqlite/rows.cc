@@ -1,6 +1,7 @@
 #include "sinks/sqlite/rows.h"
 
 #include "bson/json.h"
+#include "core/row_identity.h"
 
 namespace tidemark::sqlite {
 namespace {
@@ -73,6 +74,9 @@ Result<RowWriter::Table*> RowWriter::table(Database& database, const std::string
                                                 kGuardedUpdate));
     TIDEMARK_ASSIGN(table.remove,
                     database.prepare("DELETE FROM " + target + " WHERE id = ?1 AND token < ?2"));
+    TIDEMARK_ASSIGN(table.look, database.prepare("SELECT doc, token FROM " + target + " WHERE id = ?1"));
+    TIDEMARK_ASSIGN(table.older,
+                    database.prepare("SELECT 1 FROM " + target + " WHERE id = ?1 AND token < ?2"));
     TIDEMARK_ASSIGN(table.clear, database.prepare("DELETE FROM " + target + " WHERE token < ?1"));
   }
   if (tables_.size() >= kTablesMax) tables_.clear();
@@ -220,11 +224,50 @@ WriteResult RowWriter::write_current(Database& database, std::span<const Event> 
 }
 
 Status RowWriter::change(Table& table, const RowChange& change) {
-  if (change.remove) return table.remove.bind(1, change.id).bind(2, change.event->id).run();
+  if (change.replaces_forms) TIDEMARK_TRY(remove_other_forms(table, change));
+  if (change.remove) {
+    if (change.if_key) {
+      TIDEMARK_ASSIGN(const bool meant, is_meant(table, change));
+      if (!meant) return {};
+    }
+    return table.remove.bind(1, change.id).bind(2, change.event->id).run();
+  }
   doc_.clear();
   bson::append_json(change.event->after, bson::JsonMode::kCanonical, doc_);
+  token_.clear();
+  append_row_token(*change.event, token_);
   render_time(*change.event);
-  return table.put.bind(1, change.id).bind(2, doc_).bind(3, change.event->id).bind(4, time_).run();
+  return table.put.bind(1, change.id).bind(2, doc_).bind(3, token_).bind(4, time_).run();
+}
+
+Status RowWriter::remove_other_forms(Table& table, const RowChange& change) {
+  if (!change.remove) {
+    TIDEMARK_ASSIGN(const bool there, table.older.bind(1, change.id).bind(2, change.event->id).step());
+    table.older.reset();
+    if (there) return {};
+  }
+  const auto id = row_id(*change.event);
+  if (!id) return {};
+  for (const std::string& form : other_forms(*id))
+    TIDEMARK_TRY(table.remove.bind(1, form).bind(2, change.event->id).run());
+  return {};
+}
+
+// Whether the row is the document that the delete names by its shard key.
+Result<bool> RowWriter::is_meant(Table& table, const RowChange& change) {
+  TIDEMARK_ASSIGN(const bool there, table.look.bind(1, change.id).step());
+  if (!there) return false;
+  doc_ = table.look.text_view(0);
+  token_ = table.look.text_view(1);
+  table.look.reset();
+  if (const std::string_view kept = shard_key_of_token(token_); !kept.empty()) {
+    std::string meant;
+    append_shard_key(change.if_key, meant);
+    return kept == meant;
+  }
+  // Text that is no document is somebody else's; it goes as it went before.
+  const auto document = bson::Document::from_json(doc_);
+  return !document || matches_shard_key(change.if_key, *document);
 }
 
 Status RowWriter::barrier(Database& database, const RowBarrier& barrier) {

@@ -51,6 +51,8 @@ class RowWriter {
   struct Table {
     Statement put;      // current: the upsert; log: the insert
     Statement remove;   // current
+    Statement look;     // current: document and guard of a row
+    Statement older;    // current: whether a row is there and older
     Statement clear;    // current
     std::string owner;  // current: the collection whose rows it holds, once that is known
   };
@@ -71,6 +73,8 @@ class RowWriter {
   Status create(Database& database, const std::string& name);
   Status check_shape(Database& database, const std::string& name);
   Status change(Table& table, const RowChange& change);
+  Status remove_other_forms(Table& table, const RowChange& change);
+  Result<bool> is_meant(Table& table, const RowChange& change);
   Status barrier(Database& database, const RowBarrier& barrier);
   Status move(Database& database, const RowBarrier& barrier);
   Status clear(Database& database, const std::string& name, const Event& event, const Namespace& ns);
@@ -89,7 +93,7 @@ class RowWriter {
   std::map<std::string, Table, std::less<>> tables_;
   // Reused for every row.
   TableName name_;
-  std::string doc_, before_, update_, id_, ns_;
+  std::string doc_, before_, update_, id_, ns_, token_;
   std::string time_;  // of the second `time_of_`: many rows in a row share it
   uint32_t time_of_ = 0;
 };

@@ -1,6 +1,7 @@
 // The sink `mongodb` and its own positions through the suites that every implementation passes.
 #include "conformance/sink_contract.h"
 
+#include "conformance/current_rows_contract.h"
 #include "conformance/position_store_contract.h"
 #include "conformance/transactional_sink_contract.h"
 #include "integration/mongodb/fixture.h"
@@ -88,6 +89,7 @@ using WithoutTransactions = TransactionalHarness<false, false>;
 INSTANTIATE_TYPED_TEST_SUITE_P(MongodbWithoutTransactions, TransactionalSinkContract, WithoutTransactions);
 INSTANTIATE_TYPED_TEST_SUITE_P(MongodbCurrentLane, SinkContract, LaneHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(MongodbInsertLane, SinkContract, LaneHarness<true>);
+INSTANTIATE_TYPED_TEST_SUITE_P(MongodbLane, CurrentRowsContract, LaneHarness<false>);
 using RetriedByTheDriver = LaneHarness<true, true>;
 INSTANTIATE_TYPED_TEST_SUITE_P(MongodbRetriedLane, SinkContract, RetriedByTheDriver);
 
