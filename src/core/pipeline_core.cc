@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "core/event_name.h"
+#include "core/event_name.h"
 
 namespace tidemark {
 namespace {
@@ -303,12 +305,11 @@ void PipelineCore::pump_segments(Mono now) {
       const Event& event = segment.batch->events()[segment.begin];
       std::string reason(event.reject_reason);
       if (limits_.on_reject == OnReject::kStop) {
-        return begin_drain(
-            Error{React::kReject, "event " + std::string(event.id) + " can't be delivered: " + reason,
-                  "on_reject = \"dead_letter\" sets such events aside and goes on"},
-            now);
+        return begin_drain(Error{React::kReject, undeliverable(event, reason),
+                                 "on_reject = \"dead_letter\" sets such events aside and goes on"},
+                           now);
       }
-      letters_.push_back({segment.seq, event, segment.batch, std::move(reason), std::nullopt});
+      letters_.push_back({segment.seq, event, segment.batch, reason_of_letter(event, reason), std::nullopt});
       // A transaction behind it would commit a position past an event that isn't durable anywhere yet.
       barrier_out_ = limits_.transactional;
     } else if (segment.kind == SegmentKind::kBarrier) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "core/event_name.h"
 #include "core/pipeline_core.h"
 
 namespace tidemark {
@@ -159,7 +160,7 @@ void PipelineCore::reject_from_job(int index, Lane& lane, WriteJob job, const Wr
     deliver_prefix(job, failure.durable_prefix);
     acknowledge(now, nullptr);
     Error error = failure.error;
-    error.what = "event " + std::string(culprit.id) + " can't be delivered: " + error.what;
+    error.what = undeliverable(culprit, error.what);
     if (error.hint.empty()) error.hint = "on_reject = \"dead_letter\" sets such events aside and goes on";
     return begin_drain(std::move(error), now);
   }
@@ -177,7 +178,8 @@ void PipelineCore::reject_from_job(int index, Lane& lane, WriteJob job, const Wr
                        [&culprit](const Event& event) { return event.id.data() == culprit.id.data(); });
   });
   TIDEMARK_CHECK(owner != job.owners.end(), "a job holds an event of no batch of its own");
-  letters_.push_back({job.parts[part].seq, culprit, *owner, failure.error.what, index});
+  letters_.push_back(
+      {job.parts[part].seq, culprit, *owner, reason_of_letter(culprit, failure.error.what), index});
   job.events.erase(job.events.begin() + static_cast<ptrdiff_t>(failure.culprit));
   if (--job.parts[part].count == 0) job.parts.erase(job.parts.begin() + static_cast<ptrdiff_t>(part));
   deliver_prefix(job, failure.durable_prefix);

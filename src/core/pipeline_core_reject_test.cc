@@ -96,5 +96,42 @@ TEST(PipelineCore, CountsWhatWasDurableBeforeARejectedEventWhileItDrains) {
   EXPECT_TRUE(h.has<Finish>());
 }
 
+// Events with a collection and an _id, one of which a sink refuses.
+ReadDone read_documents() {
+  auto batch = std::make_shared<EventBatch>();
+  for (const char* id : {"one", "two"}) {
+    bson::Builder key;
+    key.append("_id", id);
+    Event event;
+    event.id = batch->store(std::string(id));
+    event.op = Op::kInsert;
+    event.op_name = "insert";
+    event.ns = {"shop", "orders"};
+    event.key = batch->store(key.view());
+    batch->events().push_back(event);
+  }
+  return {SourceBatch{batch, at("p1"), false}};
+}
+
+TEST(PipelineCore, NamesTheDocumentOfARejectWhereverItIsTold) {
+  for (const OnReject on_reject : {OnReject::kStop, OnReject::kDeadLetter}) {
+    PipelineLimits limits;
+    limits.on_reject = on_reject;
+    Harness h(limits);
+    h.start();
+    h.take<ReadSource>();
+    h.give(read_documents());
+    auto write = h.take<Write>();
+    h.give(WriteDone{write.lane, std::move(write.job),
+                     write_failed({React::kReject, "a trigger says no"}, 0, 1)});
+    const std::string name = R"(insert of shop.orders, _id "two")";
+    if (on_reject == OnReject::kStop)
+      EXPECT_EQ(h.take<Finish>().error->what,
+                "event two (" + name + ") can't be delivered: a trigger says no");
+    else
+      EXPECT_EQ(h.take<PutDeadLetter>().reason, name + ": a trigger says no");
+  }
+}
+
 }  // namespace
 }  // namespace tidemark
