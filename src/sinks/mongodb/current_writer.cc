@@ -318,7 +318,7 @@ class CurrentWriter final : public Writer {
       return;
     }
     std::string text, pattern = " ";
-    append_shard_key(key, text);
+    tidemark::append_shard_key(key, text);
     for (const char c : text) {
       if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) pattern.push_back('\\');
       pattern.push_back(c);
