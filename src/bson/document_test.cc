@@ -63,7 +63,7 @@ TEST(Element, GivesTheBytesOfItsValueAlone) {
 
 TEST(Element, OfNothingHasNoNameAndNoBytes) {
   const Document empty = doc("{}");
-  for (const Element nothing : {Element(), *View().begin(), *empty.view().begin(), *View().end()}) {
+  for (const Element& nothing : {Element(), *View().begin(), *empty.view().begin(), *View().end()}) {
     EXPECT_EQ(nothing.type(), BSON_TYPE_EOD);
     EXPECT_EQ(nothing.key(), "");
     EXPECT_TRUE(nothing.value_bytes().empty());
