@@ -319,25 +319,6 @@ TEST_F(AuditOf, CollectionsAreKeptApartAndTransformsHeeded) {
             R"({"_id":{"$numberInt":"2"},"b":{"$numberInt":"2"}})");
 }
 
-TEST_F(AuditOf, CollectionsThatShareATableAreNamedAndLeftAlone) {
-  copy(3);
-  setup_.collection.clear();
-  setup_.sink = "[pipeline.sink]\ntype = \"sqlite\"\npath = \"" + folder_.file("orders.db") +
-                "\"\ntable = \"orders\"\nmode = \"current\"\n";
-  write_config();
-  init_position();
-  ASSERT_TRUE(client_->insert(setup_.database, "second", R"({"_id": 2, "b": 2})"));
-  const auto before = end_->rows();
-  for (const std::vector<std::string>& further :
-       {std::vector<std::string>{}, std::vector<std::string>{"--repair"}}) {
-    const nlohmann::json found = audit(1, further);
-    EXPECT_TRUE(names(found).empty()) << found.dump();
-    EXPECT_EQ(found["unaudited"].size(), 2u);
-    EXPECT_THAT(found["unaudited"][0]["reason"].get<std::string>(), HasSubstr("orders"));
-  }
-  EXPECT_EQ(end_->rows(), before);
-}
-
 // --- bad input
 
 TEST_F(AuditOf, WhatCanNotBeAskedIsAUsageError) {
