@@ -24,6 +24,8 @@ struct ConnectionState {
   std::string peer;
   std::string app_name;
   bool authenticated = false;
+  std::string user, user_db;  // who is authenticated, or trying to be
+  uint64_t user_id = 0;
   std::shared_ptr<ScramConversation> conversation;
   // The last session that was seen, with the uid that the server adds: most requests repeat it.
   bson::Document lsid_given;

@@ -105,7 +105,7 @@ Reply<void> connection_status(Invocation& inv) {
     ArrayWriter users(info.raw(), "authenticatedUsers");
     if (inv.connection.authenticated) {
       bson::Builder user;
-      user.append("user", inv.cluster.options.user).append("db", "admin");
+      user.append("user", inv.connection.user).append("db", inv.connection.user_db);
       users.append(user.view());
     }
   }

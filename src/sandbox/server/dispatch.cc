@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "sandbox/server/access.h"
 #include "sandbox/server/labels.h"
 #include "sandbox/server/request.h"
 #include "sandbox/server/router.h"
@@ -51,9 +52,7 @@ Reply<void> find_command(Invocation& inv) {
 }
 
 Reply<void> check_access(Invocation& inv) {
-  const bool demands = !inv.cluster.options.user.empty();
-  if (demands && !inv.connection.authenticated && !inv.spec->is(kNoAuth))
-    return command_error(kUnauthorized, "command " + std::string(inv.name) + " requires authentication");
+  SANDBOX_TRY(check_privileges(inv));
   if (inv.is_query && !inv.spec->is(kNoAuth))
     return command_error(352, "Unsupported OP_QUERY command: " + std::string(inv.name) +
                                   ". The client driver may require an upgrade.");

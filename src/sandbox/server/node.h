@@ -14,6 +14,7 @@
 #include "sandbox/server/cursor_table.h"
 #include "sandbox/server/options.h"
 #include "sandbox/server/transaction_table.h"
+#include "sandbox/server/users.h"
 
 namespace tidemark::sandbox {
 
@@ -93,6 +94,7 @@ struct Cluster {
   const ReplicaSetOptions options;
   Clock& clock;
   Identities identities;
+  Users users;
   FailPoints stream_faults;  // failStream: the next getMores on change streams, on any member
   std::atomic<bool> insert_before_delete{false};  // the fault of that name
   std::atomic<uint64_t> outs{0};  // how many $out there were: 4.2 numbers their temporary collections

@@ -22,6 +22,7 @@ Result<std::unique_ptr<ReplicaSet>> ReplicaSet::start(ReplicaSetOptions options,
   Cluster& cluster = set->cluster_;
   const ReplicaSetOptions& given = cluster.options;
   cluster.set_id = cluster.identities.oid();
+  if (!given.user.empty()) cluster.users.add({given.user, "admin", given.password, {{"root", "admin"}}});
   std::vector<Member*> members;
   for (int i = 0; i < given.members; i++) {
     const auto wanted = static_cast<uint16_t>(given.port == 0 ? 0 : given.port + i);

@@ -27,8 +27,8 @@ Reply<void> parse_session(Invocation& inv) {
       if (!id || id->type() != BSON_TYPE_BINARY)
         return command_error(40414,
                              "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field");
-      const auto& options = inv.cluster.options;
-      const Sha256 uid = sha256(connection.authenticated ? options.user + "@admin" : std::string());
+      const Sha256 uid =
+          sha256(connection.authenticated ? connection.user + "@" + connection.user_db : std::string());
       bson::Builder whole;
       whole.append("id", *id);
       bson_append_binary(whole.raw(), "uid", 3, BSON_SUBTYPE_BINARY, uid.data(),

@@ -71,13 +71,18 @@ std::string unescape(std::string_view name) {
 
 }  // namespace
 
-std::optional<std::string> ScramConversation::first(std::string_view message) {
+std::optional<std::string> scram_user(std::string_view message) {
   // "n,,n=user,r=nonce": no channel binding.
   if (!message.starts_with("n,,")) return std::nullopt;
+  const auto user = attribute(message.substr(3), 'n');
+  return user ? std::optional(unescape(*user)) : std::nullopt;
+}
+
+std::optional<std::string> ScramConversation::first(std::string_view message) {
+  if (scram_user(message) != user_) return std::nullopt;
   client_first_bare_ = message.substr(3);
-  const auto user = attribute(client_first_bare_, 'n');
   const auto nonce = attribute(client_first_bare_, 'r');
-  if (!user || !nonce || unescape(*user) != user_) return std::nullopt;
+  if (!nonce) return std::nullopt;
   nonce_ = std::string(*nonce) + nonce_;
   server_first_ = "r=" + nonce_ + ",s=" + base64(salt_) + ",i=" + std::to_string(kIterations);
   return server_first_;

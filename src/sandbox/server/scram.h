@@ -9,9 +9,12 @@
 
 namespace tidemark::sandbox {
 
+// Who says so in the client's first message; empty when that is malformed.
+std::optional<std::string> scram_user(std::string_view message);
+
 struct ScramConversation {
  public:
-  // One user is known; `nonce` is this side's part of the nonce.
+  // Of one user; `nonce` is this side's part of the nonce.
   ScramConversation(std::string user, std::string password, std::string salt, std::string nonce,
                     bool skip_empty_exchange)
       : user_(std::move(user)),
