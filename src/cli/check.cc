@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/guard_service.h"
+#include "core/deployment.h"
 #include "http/certificate.h"
 #include "http/server.h"
 #include "runtime/names.h"
@@ -20,6 +21,22 @@ void print_pipeline(const config::PipelineConfig& pipeline, const PipelineParts&
   std::printf("\n");
 }
 
+// Whether the stored position is of this deployment, as `run` will ask.
+int check_origin(const StoredPosition& stored, const std::string& now) {
+  switch (compare_deployments(stored.deployment, now)) {
+    case Sameness::kSame:
+      break;
+    case Sameness::kUntold:
+      std::printf("  note: %s\n", std::string(kUntoldOrigin).c_str());
+      break;
+    case Sameness::kOther:
+      return report(
+          Error{React::kConfig, "the stored position belongs to " + difference_of(stored.deployment, now),
+                "point the source at the right deployment; if it is the right one: tidemark position set"});
+  }
+  return kOk;
+}
+
 // Reaches every server of the pipeline once. The code of the first that fails.
 int connect(PipelineParts& parts) {
   const auto health = parts.source->health({});
@@ -27,8 +44,20 @@ int connect(PipelineParts& parts) {
     const int code = report(health.error());
     return code == kTemporary ? kUnavailable : code;
   }
-  std::printf("  source: %s, %s%s\n", health->server.c_str(),
-              parts.source->own_positions() == nullptr ? "replica set " : "", health->deployment.c_str());
+  const Deployment deployment = Deployment::parse(health->deployment);
+  std::string told(deployment_name(health->deployment));
+  if (deployment.name == "sharded")
+    told = "sharded cluster " + deployment.id;
+  else if (parts.source->own_positions() == nullptr)
+    told = "replica set " + told;
+  std::printf("  source: %s, %s\n", health->server.c_str(), told.c_str());
+  const auto notes = parts.source->rehearse({});
+  if (!notes) {
+    parts.source->close();
+    const int code = report(notes.error());
+    return code == kTemporary ? kUnavailable : code;
+  }
+  for (const std::string& note : *notes) std::printf("  note: %s\n", note.c_str());
   if (parts.starts_by_itself) {
     parts.source->close();
     return kOk;
@@ -38,10 +67,10 @@ int connect(PipelineParts& parts) {
     const int code = report(stored.error());
     return code == kTemporary ? kUnavailable : code;
   }
+  parts.source->close();
   std::printf("  position (%s): %s\n", parts.position_store().describe().c_str(),
               *stored ? "stored" : "none yet; tidemark position init decides where to start");
-  parts.source->close();
-  return kOk;
+  return *stored ? check_origin(**stored, health->deployment) : kOk;
 }
 
 // [server] and [[stats]]: what can be known without a connection.

@@ -9,6 +9,7 @@
 #include "cli/exit_codes.h"
 #include "cli/gap_log.h"
 #include "cli/start_point.h"
+#include "core/deployment.h"
 
 namespace tidemark::cli {
 namespace {
@@ -21,7 +22,7 @@ void print_position(const PositionOptions& options, const std::optional<StoredPo
       shown["position"] = {{"token", token_data(stored->position.token())},
                            {"time", time.seconds > 0 ? format_rfc3339(time.seconds) : ""},
                            {"saved_at", format_rfc3339(stored->saved_at_ms / 1000)},
-                           {"deployment", stored->deployment},
+                           {"deployment", deployment_name(stored->deployment)},
                            {"fingerprint", stored->fingerprint},
                            {"epoch", stored->epoch}};
     }
@@ -32,10 +33,12 @@ void print_position(const PositionOptions& options, const std::optional<StoredPo
     std::printf("%s: no position stored\n", options.pipeline.c_str());
     return;
   }
+  const std::string at = time.seconds > 0 ? format_rfc3339(time.seconds) : std::string();
   std::printf("%s: %s\n  cluster time  %s\n  saved at      %s\n  deployment    %s\n",
               options.pipeline.c_str(), std::string(token_data(stored->position.token())).c_str(),
-              time.seconds > 0 ? format_rfc3339(time.seconds).c_str() : "unknown",
-              format_rfc3339(stored->saved_at_ms / 1000).c_str(), stored->deployment.c_str());
+              at.empty() ? "unknown" : (at + "  (--from time:" + at + ")").c_str(),
+              format_rfc3339(stored->saved_at_ms / 1000).c_str(),
+              std::string(deployment_name(stored->deployment)).c_str());
 }
 
 // What was between the old position and the new one is the operator's to answer for: it is written down

@@ -1,4 +1,6 @@
 // `tidemark run`: the main job.
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/service.h"
+#include "cli/start_point.h"
 
 namespace tidemark::cli {
 namespace {
@@ -39,14 +42,27 @@ void print_choices(const RunOptions& options, const PipelineParts& parts) {
 }
 
 // The choices after a position was lost, with the gap that accepting one would mean.
-void print_lost(const RunOptions& options, const std::string& pipeline, const PipelineStatus& status) {
+void print_lost(const RunOptions& options, const std::string& pipeline, const PipelineStatus& status,
+                const Error& error) {
+  // What the server says of its history; other refusals are of the token alone, and the time may still be there.
+  constexpr std::array kHistoryGone = {286, 136, 40576};
+  const uint32_t at = status.committed.cluster_time().seconds;
+  const bool gone = std::find(kHistoryGone.begin(), kHistoryGone.end(), error.code) != kHistoryGone.end();
   std::fprintf(stderr,
-               "  pipeline \"%s\" can't go on: changes after cluster time %u are gone from the oplog.\n"
-               "  Nothing was skipped. Decide what to do about the gap:\n"
-               "    tidemark position set %s %s --from earliest --yes   (accept the gap; it is recorded)\n"
+               "  pipeline \"%s\" can't go on from its position of %s%s\n"
+               "  Nothing was skipped. Decide what to do:\n",
+               pipeline.c_str(), at > 0 ? format_rfc3339(at).c_str() : "an unknown time",
+               gone ? ": the changes after it are gone from the oplog." : ".");
+  const std::string set =
+      "    tidemark position set " + shell_quote(options.file) + " " + pipeline + " --from ";
+  if (!gone && at > 0)
+    std::fprintf(stderr,
+                 "%stime:%s --yes   (loses nothing; refused where the oplog doesn't reach back so far)\n",
+                 set.c_str(), format_rfc3339(at).c_str());
+  std::fprintf(stderr,
+               "%searliest --yes   (accept the gap; it is recorded)\n"
                "    or load the destination anew and start from a time or token that covers the load.\n",
-               pipeline.c_str(), status.committed.cluster_time().seconds, shell_quote(options.file).c_str(),
-               pipeline.c_str());
+               set.c_str());
 }
 
 class IdleWatch {
@@ -178,7 +194,8 @@ int run_command(App& app, const RunOptions& options) {
     if (!outcome.error) continue;
     std::fprintf(stderr, "tidemark: pipeline \"%s\" ended\n", outcome.pipeline.c_str());
     code = std::max(code, report(*outcome.error));
-    if (outcome.error->react == React::kPositionLost) print_lost(options, outcome.pipeline, outcome.status);
+    if (outcome.error->react == React::kPositionLost)
+      print_lost(options, outcome.pipeline, outcome.status, *outcome.error);
   }
   if (options.summary_json)
     print_summary(app, (*service)->runners(), begin, idle.last_delivery(), allocations);

@@ -85,8 +85,11 @@ Result<StartPoint> parse_start_point(std::string_view text) {
   }
   if (text.starts_with("time:")) {
     TIDEMARK_ASSIGN(const int64_t seconds, parse_rfc3339(text.substr(5)));
-    if (seconds < 0 || seconds > UINT32_MAX)
-      return fail(React::kConfig, "a cluster time lies between 1970 and 2106");
+    if (seconds <= 0 || seconds > UINT32_MAX)
+      return fail(React::kConfig,
+                  "no deployment has a time of \"" + std::string(text.substr(5)) +
+                      "\": a cluster time lies between 1970 and 2106",
+                  "give the time from which on changes are wanted, in UTC: time:2026-11-22T03:00:00Z");
     start.kind = StartPoint::Kind::kTime;
     // Ordinal 1: the first operation of that second is still to come.
     start.time = {static_cast<uint32_t>(seconds), 1};

@@ -39,7 +39,8 @@ TEST(ParseStartPoint, KnowsTheFourKinds) {
 
 TEST(ParseStartPoint, SaysWhatIsExpectedInstead) {
   for (const char* text :
-       {"", "latest", "time:", "time:yesterday", "token:", "token:xyz", "time:1960-01-01T00:00:00Z"}) {
+       {"", "latest", "time:", "time:yesterday", "token:", "token:xyz", "time:1960-01-01T00:00:00Z",
+        "time:1970-01-01T00:00:00Z", "time:2106-02-07T06:28:16Z", "time:9999-01-01T00:00:00Z"}) {
     const auto start = parse_start_point(text);
     ASSERT_FALSE(start) << text;
     EXPECT_EQ(start.error().react, React::kConfig);

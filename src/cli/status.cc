@@ -8,6 +8,7 @@
 #include "cli/exit_codes.h"
 #include "cli/gap_log.h"
 #include "cli/start_point.h"
+#include "core/deployment.h"
 
 namespace tidemark::cli {
 namespace {
@@ -81,6 +82,19 @@ std::string words_of_audit(const nlohmann::json& audit) {
   return words;
 }
 
+// Whether the stored position came from the deployment that answers.
+const char* origin_of(const std::string& stored, const std::string& now) {
+  switch (compare_deployments(stored, now)) {
+    case Sameness::kSame:
+      return "same";
+    case Sameness::kOther:
+      return "other";
+    case Sameness::kUntold:
+      break;
+  }
+  return "untold";
+}
+
 // The stable contract of --json: keys are added, never renamed or removed.
 nlohmann::json status_of(App& app, const std::string& path, const config::PipelineConfig& pipeline,
                          int& code) {
@@ -107,7 +121,7 @@ nlohmann::json status_of(App& app, const std::string& path, const config::Pipeli
                           {"time", position.seconds > 0 ? format_rfc3339(position.seconds) : ""},
                           {"saved_at", format_rfc3339(found.saved_at_ms / 1000)},
                           {"age_seconds", (app.clock.wall_ms() - found.saved_at_ms) / 1000},
-                          {"deployment", found.deployment},
+                          {"deployment", deployment_name(found.deployment)},
                           {"epoch", found.epoch},
                           {"fits_configuration", found.fingerprint == parts->source->identity().fingerprint}};
   } else {
@@ -119,7 +133,10 @@ nlohmann::json status_of(App& app, const std::string& path, const config::Pipeli
   parts->source->close();
   if (!health) return failed(health.error());
   status["server"] = health->server;
-  status["deployment"] = health->deployment;
+  status["deployment"] = deployment_name(health->deployment);
+  status["limits"] = health->limits;
+  status["scanning_seconds"] = optional_json(health->scanning_s);
+  if (*stored) status["origin"] = origin_of((*stored)->deployment, health->deployment);
   if (health->backlog) status["backlog"] = *health->backlog;
   status["lag_seconds"] = optional_json(between(position, health->latest));
   status["oplog_window_left_seconds"] = optional_json(between(health->oldest, position));
@@ -148,13 +165,20 @@ void print_human(const nlohmann::json& status) {
          position["time"].get<std::string>() + ", saved " + human_seconds(position["age_seconds"]) + " ago");
     if (!position["fits_configuration"].get<bool>())
       line("", "it belongs to another source configuration: run will refuse it");
+    if (status.value("origin", "") == "other")
+      line("", "it belongs to another deployment than the one that answers: run will refuse it");
+    if (status.value("origin", "") == "untold") line("", std::string(kUntoldOrigin));
   }
+  if (const auto scanning = status.value("scanning_seconds", nlohmann::json()); !scanning.is_null())
+    line("the server is", "scanning its oplog for the next event, since " + human_seconds(scanning));
   if (status.contains("lag_seconds") && !status.value("starts_by_itself", false)) {
     line("lag", human_seconds(status["lag_seconds"]));
     const auto& left = status["oplog_window_left_seconds"];
     line("oplog window left",
          !left.is_null() && left.get<int64_t>() < 0 ? "none: the position is lost" : human_seconds(left));
   }
+  for (const auto& limit : status.value("limits", nlohmann::json::array()))
+    line("note", limit.get<std::string>());
   if (status.contains("gaps_recorded") && status["gaps_recorded"].is_number() && status["gaps_recorded"] != 0)
     line("gaps recorded", std::to_string(status["gaps_recorded"].get<size_t>()));
   for (const auto& audit : status["audits"]) {

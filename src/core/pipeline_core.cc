@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "core/event_name.h"
+#include "core/deployment.h"
 #include "core/event_name.h"
 
 namespace tidemark {
@@ -11,6 +11,8 @@ namespace {
 
 // How many failures in a row a new primary may still cut the wait after.
 constexpr int kReadyCutsMax = 3;
+// A member may not have heard of the deployment's newest moment yet; no more than that is forgiven.
+constexpr uint32_t kAheadMax_s = 60;
 
 bool due(const std::optional<Mono>& at, Mono now) { return !at || *at <= now; }
 
@@ -64,6 +66,7 @@ void PipelineCore::on(Identified input, Mono now) {
   identify_denials_.worked();
   identified_ = true;
   deployment_ = std::move(input.result->deployment);
+  source_clock_ = std::max(input.result->latest, input.result->clock);
 }
 
 void PipelineCore::on(SinkOpened input, Mono now) {
@@ -105,9 +108,20 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
   if (!same_deployment(stored->deployment, deployment_)) {
     return begin_drain(
         Error{React::kConfig,
-              "the stored position belongs to deployment " + stored->deployment + ", but the source is " +
-                  deployment_,
-              "point the source at the right deployment, or accept a new start: tidemark position set"},
+              "the stored position belongs to " + difference_of(stored->deployment, deployment_),
+              "point the source at the right deployment; if it is the right one, or a new start is wanted: "
+              "tidemark position set"},
+        now);
+  }
+  if (const bson::Timestamp time = token_time(stored->position.token());
+      source_clock_.seconds != 0 && time.seconds > source_clock_.seconds + kAheadMax_s) {
+    return begin_drain(
+        Error{
+            React::kConfig,
+            "the stored position is " + std::to_string(time.seconds - source_clock_.seconds) +
+                " s ahead of the deployment's own clock: it would skip everything that is written until then",
+            "the deployment was restored from a backup, or is another one; choose the time of the backup: "
+            "tidemark position set --from time:..."},
         now);
   }
   if (limits_.transactional) lanes_[0].open = true;

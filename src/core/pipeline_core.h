@@ -300,6 +300,7 @@ class PipelineCore {
   bool identified_ = false;
   bool opened_before_ = false;
   std::string deployment_;
+  bson::Timestamp source_clock_;  // when it was identified
 
   PositionPhase position_ = PositionPhase::kUnknown;  // of a store; a transactional sink's is its lane's
   std::optional<Mono> position_retry_at_;

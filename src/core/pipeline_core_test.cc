@@ -48,6 +48,50 @@ TEST(PipelineCore, RefusesAPositionOfAnotherDeployment) {
   EXPECT_THAT(finish.error->what, testing::HasSubstr("rs1"));
 }
 
+// A stream opened there would be silent until the deployment's clock gets there, and skip what it writes meanwhile.
+TEST(PipelineCore, RefusesAPositionAheadOfTheDeployment) {
+  for (const uint32_t ahead_s : {60u, 61u}) {
+    Harness h;
+    h.give(Started{});
+    h.take<IdentifySource>();
+    SourceHealth health;
+    health.deployment = "rs0";
+    health.latest = {0x65010203 - ahead_s - 5, 1};
+    health.clock = {0x65010203 - ahead_s, 1};
+    h.give(Identified{health});
+    h.give(SinkOpened{h.take<OpenSink>().lane, {}});
+    h.take<AcquirePosition>();
+    StoredPosition stored;
+    stored.position = at("8265010203000000072B0229296E04");
+    stored.fingerprint = "fp";
+    stored.deployment = "rs0";
+    h.give(PositionAcquired{std::optional<StoredPosition>(stored)});
+    ASSERT_EQ(h.has<Finish>(), ahead_s > 60);
+    if (!h.has<Finish>()) continue;
+    const auto finish = h.take<Finish>();
+    EXPECT_EQ(finish.error->react, React::kConfig);
+    EXPECT_THAT(finish.error->what, testing::HasSubstr("ahead"));
+  }
+}
+
+TEST(PipelineCore, RefusesAnotherDeploymentOfTheSameNameByItsCollections) {
+  Harness h;
+  h.give(Started{});
+  h.take<IdentifySource>();
+  SourceHealth health;
+  health.deployment = "rs0 key=8 collections=bb";
+  h.give(Identified{health});
+  h.give(SinkOpened{h.take<OpenSink>().lane, {}});
+  h.take<AcquirePosition>();
+  StoredPosition stored;
+  stored.fingerprint = "fp";
+  stored.deployment = "rs0/65f0 key=7 collections=aa";
+  h.give(PositionAcquired{std::optional<StoredPosition>(stored)});
+  const auto finish = h.take<Finish>();
+  EXPECT_EQ(finish.error->react, React::kConfig);
+  EXPECT_THAT(finish.error->what, testing::HasSubstr("another one of that name"));
+}
+
 TEST(PipelineCore, SavesTheFirstHighWaterMarkBeforeAnyEventIsDelivered) {
   Harness h;
   h.start("hwm");

@@ -118,14 +118,6 @@ Result<StoredPosition> StoredPosition::decode(std::string_view bytes) {
   return stored;
 }
 
-bool same_deployment(std::string_view a, std::string_view b) {
-  const size_t slash_a = a.find('/');
-  const size_t slash_b = b.find('/');
-  if (slash_a == std::string_view::npos || slash_b == std::string_view::npos)
-    return a.substr(0, slash_a) == b.substr(0, slash_b);
-  return a == b;
-}
-
 bson::Timestamp token_time(bson::View token) {
   const std::string_view hex = token_data(token);
   if (hex.size() < 18 || hex.substr(0, 2) != "82") return {};

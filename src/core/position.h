@@ -58,7 +58,7 @@ struct StoredPosition {
   Position position;
   int64_t saved_at_ms = 0;  // civil time of the save
   std::string fingerprint;  // of the source's namespace, filter and options: a token is good for these alone
-  std::string deployment;   // the replica set's identity: a token of another deployment may silently "work"
+  std::string deployment;   // its identity (core/deployment.h): a token of another one may silently "work"
   uint64_t epoch = 0;  // the owner's, for fencing: a save with an older epoch than the stored one is refused
 
   // Canonical bytes with a magic, a version and a SHA-256 at the end, for stores that keep one blob.
@@ -66,10 +66,6 @@ struct StoredPosition {
   // kCorrupt for anything that encode() didn't write.
   static Result<StoredPosition> decode(std::string_view bytes);
 };
-
-// Whether two identities of a deployment (SourceHealth::deployment) may be one. "rs0" and "rs0/65f0" may: the id after the
-// slash is known only where a grant allows to ask for it, and a grant may come or go between two runs.
-bool same_deployment(std::string_view a, std::string_view b);
 
 // The time inside a change stream token's `_data` (first byte 0x82, then seconds and increment, big-endian;
 // the manual calls tokens opaque, so this serves display and alerts alone). Zero for any other form.

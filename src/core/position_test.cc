@@ -87,15 +87,6 @@ TEST(Position, IsEqualByItsTokenAlone) {
   EXPECT_TRUE(operator_position(Position(token("82AA"))).get() == Position(token("82AA")));
 }
 
-TEST(SameDeployment, ForgivesAnIdThatOnlyOneOfThemKnows) {
-  EXPECT_TRUE(same_deployment("rs0/a", "rs0/a"));
-  EXPECT_TRUE(same_deployment("rs0", "rs0/a"));
-  EXPECT_TRUE(same_deployment("rs0/a", "rs0"));
-  EXPECT_FALSE(same_deployment("rs0/a", "rs0/b"));
-  EXPECT_FALSE(same_deployment("rs0", "rs1"));
-  EXPECT_FALSE(same_deployment("rs0", "rs01/a"));
-}
-
 TEST(TokenTime, IsReadFromTheFirstBytesOfTheToken) {
   EXPECT_EQ(token_time(token("8265010203000000072B0229296E04")), (bson::Timestamp{0x65010203, 7}));
   EXPECT_EQ(token_time(token("82650102030000000")), bson::Timestamp{});

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "core/event.h"
@@ -37,10 +38,16 @@ struct SourceIdentity {
 
 // What `status` and the guard ask the deployment itself. Zero times are unknown.
 struct SourceHealth {
-  bson::Timestamp latest;                // the newest majority-committed operation
-  bson::Timestamp oldest;                // the oldest entry still in the oplog
-  std::string deployment = {};           // the replica set's identity
-  std::string server = {};               // name and version, for people
+  bson::Timestamp latest;  // the newest majority-committed operation
+  bson::Timestamp oldest;  // the oldest entry still in the oplog
+  // The deployment's own clock, as far as any member has heard of it: never behind `latest`, also where a member lags.
+  bson::Timestamp clock = {};
+  std::string deployment = {};  // its identity (core/deployment.h)
+  std::string server = {};      // name and version, for people
+  // The server has been at work on one read of this stream for so long: it scans its oplog for the next event.
+  std::optional<int64_t> scanning_s = {};
+  // What this user or this kind of deployment keeps from us, and what that costs, each a sentence for people.
+  std::vector<std::string> limits = {};
   std::optional<uint64_t> backlog = {};  // messages that wait at the source, where it is a queue
   // How often the queue delivers a message before it drops it or sends it away; empty: without an end.
   std::optional<uint64_t> delivery_limit = {};
@@ -76,6 +83,10 @@ class Source {
 
   // Asks the deployment; its own connection, so that a busy stream doesn't hold it up.
   virtual Result<SourceHealth> health(std::stop_token stop) = 0;
+
+  // For `tidemark check --connect`: opens the stream as it would be opened now and reads from it once, so that what the
+  // deployment refuses is said before anything runs. What works, but not as well as it might, is a sentence each.
+  virtual Result<std::vector<std::string>> rehearse(std::stop_token) { return std::vector<std::string>(); }
 
   // `listener` is called, from any thread, when an open that failed is worth trying again at once (a new
   // primary was elected). Set before the first open; it must not call back into the source.

@@ -188,7 +188,7 @@ TEST(Audit, NeedsAStoredPositionOfTheSameSettingsAndDeployment) {
   fill_world(world, 20);
   world.rows[world.orders].erase(int_id(3));
   world.deployment = "rs1";
-  EXPECT_THAT(Bench(world).error().what, HasSubstr("deployment \"rs1\""));
+  EXPECT_THAT(Bench(world).error().what, HasSubstr("deployment rs1, but the source is rs0"));
   world.deployment = "rs0";
   world.fingerprint = "g";
   EXPECT_THAT(Bench(world).error().what, HasSubstr("other settings"));

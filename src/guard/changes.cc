@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/deployment.h"
 #include "guard/pace.h"
 
 namespace tidemark::guard {
@@ -74,8 +75,7 @@ Status Changes::check_deployment(const std::string& stored, std::stop_token stop
   }
   if (same_deployment(stored, *deployment_)) return {};
   return cannot(parts_, React::kConfig,
-                "its stored position belongs to the deployment \"" + stored + "\", and this is \"" +
-                    *deployment_ + "\"",
+                "its stored position belongs to " + difference_of(stored, *deployment_),
                 "a position of another deployment may silently seem to work; see `tidemark position show`");
 }
 

@@ -1,6 +1,7 @@
 // Figures' second half: the deployment, the stored position, and the distance between the two.
 #include <algorithm>
 
+#include "core/deployment.h"
 #include "core/pipeline_core.h"
 #include "guard/figures.h"
 
@@ -113,7 +114,7 @@ void Figures::take_stored(const Signals& signals, const StoredPosition& stored, 
   std::string foreign;
   if (health != nullptr && !health->deployment.empty() && !stored.deployment.empty() &&
       !same_deployment(health->deployment, stored.deployment)) {
-    foreign = "of deployment " + stored.deployment + ", and this is " + health->deployment;
+    foreign = "of " + difference_of(stored.deployment, health->deployment);
   } else if (!signals.fingerprint.empty() && !stored.fingerprint.empty() &&
              signals.fingerprint != stored.fingerprint) {
     foreign = "of another configuration of the source";

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "bson/json.h"
+#include "core/deployment.h"
 #include "runtime/shutdown.h"
 
 namespace tidemark {
@@ -180,8 +181,13 @@ void PipelineRunner::carry_out(OpenSink action) {
 void PipelineRunner::carry_out(AcquirePosition action) {
   Worker& worker = parts_.transactional ? *lane_workers_[0] : *saver_;
   worker.post([this, context = position_context(std::move(action.deployment))](std::stop_token stop) {
-    send(PositionAcquired{parts_.transactional ? parts_.transactional->open_and_load(context, stop)
-                                               : parts_.position_store().acquire(context, stop)});
+    auto acquired = parts_.transactional ? parts_.transactional->open_and_load(context, stop)
+                                         : parts_.position_store().acquire(context, stop);
+    // The core refuses one that is known to be another's; what can't be told is the operator's to know.
+    if (acquired && *acquired && !parts_.starts_by_itself && !(*acquired)->position.empty() &&
+        compare_deployments((*acquired)->deployment, context.deployment) == Sameness::kUntold)
+      log::warn("{}: {}", parts_.name, kUntoldOrigin);
+    send(PositionAcquired{std::move(acquired)});
   });
 }
 

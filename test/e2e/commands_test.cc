@@ -129,6 +129,34 @@ TEST_F(Commands, CheckReachesTheServersOnlyWhenAsked) {
   EXPECT_EQ(destination_->position(), "") << "check changes nothing";
 }
 
+TEST_F(Commands, APositionThatIsYetToComeIsRefusedNamingBothTimes) {
+  for (const char* from : {"time:2100-01-01T00:00:00Z", "token:82F48657000000000129"}) {
+    const Finished refused = position("init", {"--from", from});
+    EXPECT_THAT(refused, ExitsWith(78)) << from;
+    EXPECT_THAT(refused.error_output, HasSubstr("ahead of the deployment's own")) << from;
+    EXPECT_THAT(refused.error_output, HasSubstr("2100-01-01T00:00:00")) << from;
+  }
+  EXPECT_EQ(destination_->position(), "") << "everything until then would have been skipped";
+  EXPECT_THAT(position("init", {"--from", "time:1970-01-01T00:00:00Z"}), ExitsWith(64));
+}
+
+TEST_F(Commands, CheckOpensTheStreamAndSaysWhatIsWrongWithItsFilter) {
+  PipelineSetup typo = setup_;
+  typo.source = R"(filter = '[{"$match": {"fullDocument.total": {"$gth": 1}}}]')";
+  write_config(typo);
+  const Finished refused = tidemark({"check", config_, "--connect"});
+  EXPECT_THAT(refused, ExitsWith(78));
+  EXPECT_THAT(refused.error_output, HasSubstr("$gth"));
+  EXPECT_THAT(refused.error_output, HasSubstr("`filter`"));
+}
+
+TEST_F(Commands, ThePositionsTimeIsShownAsItIsGivenBack) {
+  ASSERT_THAT(position("init", {"--from", "now"}), ExitsWith(0));
+  const std::string time = shown()["position"]["time"];
+  EXPECT_THAT(position("show").output, HasSubstr("--from time:" + time));
+  EXPECT_THAT(position("set", {"--from", "time:" + time, "--yes"}), ExitsWith(0));
+}
+
 TEST_F(Commands, AQuietStreamStillMovesItsPosition) {
   init_position();
   const auto relay = start_relay(config_);

@@ -69,6 +69,41 @@ TEST_F(DeadLetters, AreListedWithTheReasonAndTheEvent) {
   EXPECT_THAT(dlq({"list", config_}).output, HasSubstr("1 dead letter"));
 }
 
+// The stream fails there, again and again, with an error that names no document.
+TEST_F(DeadLetters, TakeTheOneDocumentThatTheSourcesFilterCannotTake) {
+  setup_.after = letters_;
+  setup_.source = R"(filter = '[{"$set": {"fullDocument.n": {"$toInt": "$fullDocument.s"}}}]')";
+  write_config();
+  init_position();
+  for (const char* document :
+       {R"({"_id": 1, "s": "1"})", R"({"_id": 2, "s": "abc"})", R"({"_id": 3, "s": "3"})"})
+    insert(document);
+  const auto relay = start_relay(config_);
+  EXPECT_TRUE(testing::eventually([&] { return destination_->documents().size() == 2; }))
+      << relay->error_output();
+  const nlohmann::json letters = listed();
+  ASSERT_EQ(letters.size(), 1u) << letters;
+  EXPECT_THAT(letters[0]["reason"].get<std::string>(), HasSubstr("filter"));
+  EXPECT_EQ(letters[0]["event"]["documentKey"]["_id"]["$numberInt"], "2");
+}
+
+// A collection may hold it; no answer of the server can hold its event, split or not.
+TEST_F(DeadLetters, TakeTheOneEventThatCannotBeSplit) {
+  setup_.after = letters_;
+  write_config();
+  init_position();
+  bson::Builder document;
+  document.append("_id", int32_t{1}).append("s", std::string((16 << 20) - 300, 'x'));
+  ASSERT_TRUE(client_->insert(setup_.database, setup_.collection, document.view()));
+  insert(R"({"_id": 2})");
+  const auto relay = start_relay(config_);
+  EXPECT_TRUE(testing::eventually([&] { return destination_->documents().size() == 1; }))
+      << relay->error_output();
+  const nlohmann::json letters = listed();
+  ASSERT_EQ(letters.size(), 1u) << letters;
+  EXPECT_THAT(letters[0]["reason"].get<std::string>(), HasSubstr("larger than 16 MB"));
+}
+
 TEST_F(DeadLetters, GoToTheSinkWhenRetriedAndStayWhenTheyAreRejectedAgain) {
   reject_one();
   const std::string id = listed().at(0)["id"].get<std::string>();

@@ -2,15 +2,19 @@
 
 #include <algorithm>
 
+#include "mongo/classify.h"
+
 namespace tidemark::mongodb {
 namespace {
 
 enum Phases : unsigned {
-  kInOpen = 1,
-  kInRead = 2,
-  kInOther = 4,
+  kInAggregate = 1,
+  kInFirstRead = 2,
+  kInOpen = kInAggregate | kInFirstRead,
+  kInRead = 4,
+  kInOther = 8,
   kInStream = kInOpen | kInRead,
-  kAnywhere = 7
+  kAnywhere = kInStream | kInOther
 };
 
 struct Row {
@@ -34,6 +38,15 @@ constexpr const char* kCredentials = "check user, password and authSource of the
 constexpr const char* kReplicaSet =
     "change streams need a replica set or a sharded cluster: start mongod with --replSet and run "
     "rs.initiate()";
+constexpr const char* kView =
+    "change streams are of collections: watch the collection that the view or the time series reads, or the "
+    "whole "
+    "database";
+constexpr const char* kMajority =
+    "the deployment runs with enableMajorityReadConcern: false, under which nothing can be read that is sure "
+    "to stay; "
+    "take that setting out of the members' configuration";
+constexpr const char* kUnknown = "an error that Tidemark does not know: it waits and tries again";
 constexpr const char* kImages =
     "the collection keeps no pre- and post-images, or this one has expired: enable "
     "changeStreamPreAndPostImages, or "
@@ -61,23 +74,31 @@ constexpr Row kRows[] = {
     {9, kInOpen, React::kPositionLost, kLostOrFilter},      // FailedToParse: not hexadecimal
     {15, kInOpen, React::kPositionLost, kLostOrFilter},     // Overflow: cut short
     // One event is too large.
-    {10334, kAnywhere, React::kReject, ""},  // BSONObjectTooLarge
+    {10334, kAnywhere, React::kReject, ""},    // BSONObjectTooLarge
+    {7182500, kAnywhere, React::kReject, ""},  // not even its fragments would fit
+    {7182502, kAnywhere, React::kReject, ""},  // nothing to split it at
+    {13548, kInStream, React::kReject, ""},    // past the 64 MB of a buffer
+    {16389, kInStream, React::kReject, ""},    // a result of a pipeline over 16 MB
     // Configuration, grants, the kind of deployment.
     {47, kInStream, React::kConfig, kImages},         // NoMatchingDocument
-    {13, kAnywhere, React::kConfig, kGrant},          // Unauthorized
-    {18, kAnywhere, React::kConfig, kCredentials},    // AuthenticationFailed
-    {11, kAnywhere, React::kConfig, kCredentials},    // UserNotFound
-    {8000, kAnywhere, React::kConfig, kCredentials},  // Atlas's own authentication error
+    {13, kAnywhere, React::kDenied, kGrant},          // Unauthorized
+    {18, kAnywhere, React::kDenied, kCredentials},    // AuthenticationFailed
+    {11, kAnywhere, React::kDenied, kCredentials},    // UserNotFound
+    {8000, kAnywhere, React::kDenied, kCredentials},  // Atlas's own authentication error
     {40573, kAnywhere, React::kConfig, kReplicaSet},  // not a replica set
-    {20, kInOpen, React::kConfig, kFilter},           // IllegalOperation: a stage that change streams refuse
-    {40324, kInOpen, React::kConfig, kFilter},        // no such stage
-    {168, kInOpen, React::kConfig, kFilter},          // InvalidPipelineOperator
-    {2, kInOpen, React::kConfig, kFilter},            // BadValue: an operator or a value it doesn't know
-    {40415, kInOpen, React::kConfig, kOptions},       // an unknown option
-    {40575, kInOpen, React::kConfig, kOptions},       // a value of fullDocument it doesn't know
-    {72, kInOpen, React::kConfig, kOptions},          // InvalidOptions
-    {73, kInOpen, React::kConfig, "choose another database or collection: system ones cannot be watched"},
-    {303, kInOpen, React::kConfig, kOptions},  // FeatureNotSupported, of compatible services
+    {166, kInStream, React::kConfig, kView},          // CommandNotSupportedOnView
+    {167, kInStream, React::kConfig, kView},          // OptionNotSupportedOnView
+    {148, kAnywhere, React::kConfig, kMajority},      // ReadConcernMajorityNotEnabled
+    {20, kInAggregate, React::kConfig, kFilter},      // IllegalOperation: a stage that change streams refuse
+    {40324, kInAggregate, React::kConfig, kFilter},   // no such stage
+    {168, kInAggregate, React::kConfig, kFilter},     // InvalidPipelineOperator
+    {2, kInAggregate, React::kConfig, kFilter},       // BadValue: an operator or a value it doesn't know
+    {40415, kInAggregate, React::kConfig, kOptions},  // an unknown option
+    {40575, kInAggregate, React::kConfig, kOptions},  // a value of fullDocument it doesn't know
+    {72, kInAggregate, React::kConfig, kOptions},     // InvalidOptions
+    {73, kInAggregate, React::kConfig,
+     "choose another database or collection: system ones cannot be watched"},
+    {303, kInAggregate, React::kConfig, kOptions},  // FeatureNotSupported, of compatible services
     // Faults that pass. The drivers' specification names most of them; newer servers label them as well.
     {43, kAnywhere, React::kRetry, ""},     // CursorNotFound
     {10107, kAnywhere, React::kRetry, ""},  // NotWritablePrimary
@@ -105,13 +126,21 @@ constexpr Row kRows[] = {
     {94, kAnywhere, React::kRetry, ""},     // NotYetInitialized
     {211, kAnywhere, React::kRetry, ""},    // KeyNotFound, just after an election
     {391, kAnywhere, React::kRetry, ""},    // ReauthenticationRequired
+    {24, kAnywhere, React::kRetry, ""},     // LockTimeout
+    {46, kAnywhere, React::kRetry, ""},     // LockBusy
+    {112, kAnywhere, React::kRetry, ""},    // WriteConflict
+    {175, kAnywhere, React::kRetry, ""},    // QueryPlanKilled
+    {246, kAnywhere, React::kRetry, ""},    // SnapshotUnavailable
+    {279, kAnywhere, React::kRetry, ""},    // ClientDisconnect
+    {14031, kAnywhere, React::kRetry, ""},  // OutOfDiskSpace
 };
 
 unsigned bit(Phase phase) {
   switch (phase) {
     case Phase::kOpen:
+      return kInAggregate;
     case Phase::kFirstRead:
-      return kInOpen;
+      return kInFirstRead;
     case Phase::kRead:
       return kInRead;
     case Phase::kOther:
@@ -122,6 +151,18 @@ unsigned bit(Phase phase) {
 
 bool has_label(const Failure& failure, std::string_view label) {
   return std::find(failure.labels.begin(), failure.labels.end(), label) != failure.labels.end();
+}
+
+bool labelled_as_passing(const Failure& failure) {
+  return has_label(failure, "ResumableChangeStreamError") || has_label(failure, "RetryableWriteError") ||
+         has_label(failure, "TransientTransactionError");
+}
+
+const Row* row_of(int code, Phase phase) {
+  for (const Row& row : kRows) {
+    if (row.code == code && (row.phases & bit(phase)) != 0) return &row;
+  }
+  return nullptr;
 }
 
 Error make(React react, const Failure& failure, std::string_view where, const char* hint) {
@@ -138,18 +179,10 @@ Error classify_server(const Failure& failure, Phase phase, std::string_view wher
   // A label is the server's own judgement and outlives renumbered codes; the refusal to resume goes first.
   if (has_label(failure, "NonResumableChangeStreamError"))
     return make(React::kPositionLost, failure, where, failure.code == 286 ? kLost : kLostOrFilter);
-  for (const Row& row : kRows) {
-    if (row.code == failure.code && (row.phases & bit(phase)) != 0)
-      return make(row.react, failure, where, row.hint);
-  }
-  if (has_label(failure, "ResumableChangeStreamError") || has_label(failure, "RetryableWriteError") ||
-      has_label(failure, "TransientTransactionError"))
-    return make(React::kRetry, failure, where, "");
-  // An unknown code: a stream that ran deserves another open, which will tell; an open that is refused for a
-  // reason we don't know would be refused again for ever, and looks like patience while it is a stall.
-  if (phase == Phase::kOpen)
-    return make(React::kFatal, failure, where, "an error that Tidemark does not know");
-  return make(React::kRetry, failure, where, "");
+  if (const Row* row = row_of(failure.code, phase)) return make(row->react, failure, where, row->hint);
+  // An unknown code waits, whatever the phase: that the open which follows is refused for the same reason is said each time,
+  // and costs nothing that an end would save.
+  return make(React::kRetry, failure, where, labelled_as_passing(failure) ? "" : kUnknown);
 }
 
 }  // namespace
@@ -159,19 +192,50 @@ Error classify(const Failure& failure, Phase phase, std::string_view where) {
     case Origin::kServer:
       return classify_server(failure, phase, where);
     case Origin::kNetwork:
-      return make(React::kRetry, failure, where, "");
+      return mongo::classify_connection(failure.message, where);
     case Origin::kSelection:
-      return make(
-          React::kRetry, failure, where,
+      if (failure.message.find("uthentication failed") != std::string_view::npos)
+        return mongo::classify_login(failure.message, where);
+      return mongo::classify_connection(
+          failure.message, where,
           "no suitable member answers: check the hosts, replicaSet and tls of the uri, and the network");
     case Origin::kAuthentication:
-      return make(React::kConfig, failure, where, kCredentials);
+      return mongo::classify_login(failure.message, where);
     case Origin::kIncompatible:
       return make(React::kConfig, failure, where, "Tidemark needs MongoDB 4.2 or later");
     case Origin::kDriver:
-      return make(React::kFatal, failure, where, "");
+      break;
   }
-  return make(React::kFatal, failure, where, "");
+  return make(React::kRetry, failure, where, kUnknown);
+}
+
+bool may_be_about_an_event(const Failure& failure, Phase phase, bool filtered) {
+  if (failure.origin != Origin::kServer || labelled_as_passing(failure)) return false;
+  if (has_label(failure, "NonResumableChangeStreamError")) return false;
+  // FailedToParse and Overflow of the first read are a mangled token's, or the filter's at the first event.
+  if (phase == Phase::kFirstRead && filtered && (failure.code == 9 || failure.code == 15)) return true;
+  return row_of(failure.code, phase) == nullptr;
+}
+
+bool may_be_about_the_filter(const Failure& failure) {
+  if (failure.origin != Origin::kServer || labelled_as_passing(failure)) return false;
+  if (has_label(failure, "NonResumableChangeStreamError")) return false;
+  const Row* row = row_of(failure.code, Phase::kOpen);
+  return row == nullptr || row->hint == kFilter || failure.code == 9 || failure.code == 15;
+}
+
+bool is_unknown(const Error& error) { return error.hint == kUnknown; }
+
+Error not_a_collection(Error error, std::string_view what) {
+  error.react = React::kConfig;
+  error.what += "; ";
+  error.what += what;
+  error.hint = kView;
+  return error;
+}
+
+Error filter_refused(const Failure& failure, std::string_view where) {
+  return make(React::kConfig, failure, where, kFilter);
 }
 
 bool may_mean_unsupported(int code) {

@@ -2,7 +2,6 @@
 // text of the same condition differs from version to version. Pure; any thread.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,8 +32,27 @@ struct Failure {
   std::string_view message = {};
 };
 
-// kReject is returned for an event that is too large (10334) alone. `what` begins with `where`.
+// kReject is returned for an event that is too large (10334, 7182500) alone. `what` begins with `where`. What the table doesn't
+// know is kRetry, with a hint that says so: a fault of the surroundings that was taken for the end would end a pipeline that
+// had only to wait.
 Error classify(const Failure& failure, Phase phase, std::string_view where);
+
+// True for what may come again and again at one event: the server could not compute it (the operator's filter divides by
+// zero there, say). Nothing that the table knows to pass is among it. `filtered`: the stream has stages of the operator's.
+bool may_be_about_an_event(const Failure& failure, Phase phase, bool filtered);
+
+// True for the refusal of an open that may be the operator's filter's fault: not known to pass, and neither a grant's, a
+// kind of deployment's, nor a lost history's.
+bool may_be_about_the_filter(const Failure& failure);
+
+// True for an error that classify() made of what the table doesn't know.
+bool is_unknown(const Error& error);
+
+// The same error of a stream of what is none: `what` says what it is of.
+Error not_a_collection(Error error, std::string_view what);
+
+// Of a stream that opens without its filter, and not with it.
+Error filter_refused(const Failure& failure, std::string_view where);
 
 // True for the answers of a server that doesn't know an option or a stage that was tried (startAfter,
 // splitting). They are ambiguous (9 is also a mangled token), so that a caller may only try again without it,

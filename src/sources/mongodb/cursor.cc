@@ -8,14 +8,14 @@ namespace {
 bson::Document change_stream_stage(const StreamOptions& options, const OpenAt& at) {
   bson::Builder stage;
   if (options.database.empty()) stage.append("allChangesForCluster", true);
-  if (options.full_document != "default") {
+  if (options.full_document != "default" && !at.bare) {
     // The server's names are in camel case: update_lookup -> updateLookup, when_available -> whenAvailable.
     const std::string& mode = options.full_document;
     stage.append("fullDocument", mode == "update_lookup"    ? "updateLookup"
                                  : mode == "when_available" ? "whenAvailable"
                                                             : mode.c_str());
   }
-  if (options.full_document_before_change != "off") {
+  if (options.full_document_before_change != "off" && !at.bare) {
     const bool soft = options.full_document_before_change == "when_available";
     stage.append("fullDocumentBeforeChange", soft ? "whenAvailable" : "required");
   }
@@ -43,7 +43,14 @@ bson::Document build_aggregate(const StreamOptions& options, const OpenAt& at) {
   bson::Builder pipeline;
   size_t index = 0;
   append_stage(pipeline, index++, "$changeStream", change_stream_stage(options, at));
-  for (const bson::Element stage : options.stages.view()) pipeline.append(std::to_string(index++), stage);
+  if (at.only || at.except) {
+    bson::Builder list, id;
+    list.append_array(at.only ? "$in" : "$nin", at.only ? at.only : at.except);
+    append_stage(pipeline, index++, "$match", id.append("_id", list.view()).view());
+  }
+  if (!at.bare) {
+    for (const bson::Element stage : options.stages.view()) pipeline.append(std::to_string(index++), stage);
+  }
   if (at.slim) {
     bson::Builder fields;
     for (const char* name : {"operationType", "clusterTime", "wallTime", "ns", "to", "documentKey"})
@@ -111,7 +118,9 @@ CommandResult<ReplyPtr> Cursor::get_more(int64_t batch_size, std::chrono::millis
 }
 
 CommandResult<ReplyPtr> Cursor::take(CommandResult<ReplyPtr> reply) {
+  abandoned_ = 0;
   if (!reply) {
+    if (reply.error().timed_out) abandoned_ = id_;
     id_ = 0;
     return reply;
   }
@@ -131,13 +140,14 @@ CommandResult<ReplyPtr> Cursor::take(CommandResult<ReplyPtr> reply) {
 }
 
 void Cursor::kill(std::stop_token stop) {
-  if (id_ == 0) return;
+  const int64_t id = id_ != 0 ? id_ : abandoned_;
+  if (id == 0) return;
   bson::Builder ids;
-  ids.append("0", id_);
+  ids.append("0", id);
   bson::Builder command;
   command.append("killCursors", collection_).append_array("cursors", ids.view());
   (void)client_->run(database_, command.view(), member_, std::move(stop));
-  id_ = 0;
+  forget();
 }
 
 }  // namespace tidemark::mongodb

@@ -32,6 +32,12 @@ struct OpenAt {
   bool split = false;         // with $changeStreamSplitLargeEvent
   // Only what names an event, for finding out which one is too large.
   bool slim = false;
+  // Without the operator's stages, images and lookups: every event as the oplog has it.
+  bool bare = false;
+  // An array of tokens: nothing but these events comes to the operator's stages. "No document": all do.
+  bson::View only;
+  // An array of tokens: every event but these comes to the operator's stages.
+  bson::View except;
 };
 
 bson::Document build_aggregate(const StreamOptions& options, const OpenAt& at);
@@ -60,10 +66,12 @@ class Cursor {
   CommandResult<ReplyPtr> open(const StreamOptions& options, const OpenAt& at, std::stop_token stop);
   // REQUIRES is_open().
   CommandResult<ReplyPtr> get_more(int64_t batch_size, std::chrono::milliseconds wait, std::stop_token stop);
-  // Best effort; bounded by the socket's timeout. Only after a reply: a connection that broke has killed the
-  // cursor.
+  // Best effort; bounded by the client's timeout for replies. Of an open cursor, or of one whose last getMore was not answered in
+  // time: the server may be at work on that one still, and would be at work on another beside it after each attempt. A
+  // connection that broke has killed its cursor.
   void kill(std::stop_token stop);
-  void forget() { id_ = 0; }
+  bool is_abandoned() const { return abandoned_ != 0; }
+  void forget() { id_ = abandoned_ = 0; }
 
   bool is_open() const { return id_ != 0; }
   const Member& member() const { return member_; }
@@ -76,6 +84,7 @@ class Cursor {
   std::string database_;
   std::string collection_;
   int64_t id_ = 0;
+  int64_t abandoned_ = 0;
 };
 
 }  // namespace tidemark::mongodb

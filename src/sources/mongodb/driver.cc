@@ -179,6 +179,14 @@ Status check_uri(const std::string& uri) {
   return {};
 }
 
+std::optional<std::chrono::milliseconds> socket_timeout_of(const std::string& uri) {
+  const auto parsed = parse_uri(uri);
+  const int32_t given =
+      parsed ? mongoc_uri_get_option_as_int32(parsed->get(), MONGOC_URI_SOCKETTIMEOUTMS, 0) : 0;
+  if (given <= 0) return std::nullopt;
+  return std::chrono::milliseconds(given);
+}
+
 Error CommandFailure::classify(Phase phase, std::string_view where) const {
   if (cancelled) return Error{React::kCancelled, std::string(where) + ": stop was requested", {}, 0};
   return mongodb::classify({origin, code, labels, message}, phase, where);
@@ -201,6 +209,7 @@ Status Reply::accept() {
 
 Client::~Client() {
   end_session();
+  set_reply_timeout({});  // the pool gives the client away again
   mongoc_client_pool_push(driver_->pool_, slot_->client);
 }
 
@@ -223,6 +232,8 @@ CommandResult<Member> Client::select(Prefer prefer, std::stop_token stop) {
   const auto hello = bson::View::parse({bson_get_data(response), response->len});
   if (const auto version = hello.value_or(bson::View()).find("maxWireVersion"))
     member.wire_version = static_cast<int>(version->integer().value_or(0));
+  const auto kind = hello.value_or(bson::View()).find("msg");
+  member.is_mongos = kind && kind->is_string() && kind->string() == "isdbgrid";
   mongoc_server_description_destroy(server);
   return member;
 }
@@ -246,6 +257,7 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
                                     std::stop_token stop) {
   if (stop.stop_requested()) return tl::unexpected(cancelled());
   slot_->interrupted.store(false, std::memory_order_relaxed);
+  slot_->timed_out.store(false, std::memory_order_relaxed);
   slot_->busy_with.store(member.id, std::memory_order_relaxed);
   bson_error_t error;
   auto reply = std::make_shared<Reply>();
@@ -269,11 +281,20 @@ CommandResult<ReplyPtr> Client::run(const std::string& database, bson::View comm
   const Status checked = reply->accept();
   if (ok && checked) return reply;
   if (stop.stop_requested()) return tl::unexpected(cancelled());
-  if (!ok) return tl::unexpected(failure_of(error, checked ? reply->view() : bson::View()));
   CommandFailure failure;
-  failure.origin = Origin::kNetwork;
-  failure.message = "the server's reply is " + checked.error().what;
+  if (!ok) {
+    failure = failure_of(error, checked ? reply->view() : bson::View());
+    failure.timed_out =
+        failure.origin == Origin::kNetwork && slot_->timed_out.load(std::memory_order_relaxed);
+  } else {
+    failure.origin = Origin::kNetwork;
+    failure.message = "the server's reply is " + checked.error().what;
+  }
   return tl::unexpected(std::move(failure));
+}
+
+void Client::set_reply_timeout(std::chrono::milliseconds timeout) {
+  slot_->reply_timeout_ms.store(static_cast<int32_t>(timeout.count()), std::memory_order_relaxed);
 }
 
 // --- Driver
@@ -353,8 +374,9 @@ void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
   const ServerList new_servers(after);
   const mongoc_server_description_t* primary = new_servers.primary();
   const bool new_primary = id_of(primary) != id_of(old_servers.primary());
+  const bool routed = primary != nullptr && ServerList::type(primary) == "Mongos";
   if (new_primary && primary != nullptr)
-    log::info("{}: mongodb primary is {}", pipeline_, address_of(primary));
+    log::info("{}: mongodb {} is {}", pipeline_, routed ? "mongos" : "primary", address_of(primary));
   note_primary(primary != nullptr, old_servers.primary() != nullptr);
 
   std::function<void()> listener;

@@ -41,6 +41,9 @@ struct DriverOptions {
 // kConfig when libmongoc can't read the URI. Nothing is connected.
 Status check_uri(const std::string& uri);
 
+// socketTimeoutMS of the URI, where it has one that is more than 0. REQUIRES a URI that check_uri takes.
+std::optional<std::chrono::milliseconds> socket_timeout_of(const std::string& uri);
+
 // A server's reply, whole, and owner of its bytes.
 class Reply {
  public:
@@ -71,6 +74,7 @@ struct Member {
   uint32_t id = 0;
   int wire_version = 0;
   std::string address;
+  bool is_mongos = false;
 };
 
 // A command's failure before it is classified: the classification needs to know the phase and what was tried.
@@ -80,6 +84,7 @@ struct CommandFailure {
   std::vector<std::string> labels;
   std::string message;
   bool cancelled = false;  // stop was requested
+  bool timed_out = false;  // no answer in time: the server may be at work on it still
 
   Error classify(Phase phase, std::string_view where) const;
 };
@@ -111,6 +116,9 @@ class Client {
   // has begun.
   CommandResult<ReplyPtr> run(const std::string& database, bson::View command, const Member& member,
                               std::stop_token stop);
+
+  // How long the answers to the commands that follow are waited for; zero: the socket's own timeout.
+  void set_reply_timeout(std::chrono::milliseconds timeout);
 
  private:
   friend class Driver;

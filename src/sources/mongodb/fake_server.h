@@ -23,11 +23,19 @@ namespace tidemark::mongodb {
 
 class FakeServer {
  public:
-  // The reply to a command; empty closes the connection. Called by one thread at a time.
+  // The reply to a command; empty closes the connection. Called by one thread at a time unless the options say otherwise.
   using Handler = std::function<std::optional<bson::Document>(bson::View command)>;
 
+  struct Options {
+    int wire_version = 21;
+    bool mongos = false;        // hello says that it is one
+    bson::Document hello = {};  // added to the answer to hello
+    bool concurrent = false;    // the handler is called by several threads at once
+  };
+
   explicit FakeServer(Handler handler, int wire_version = 21)
-      : handler_(std::move(handler)), wire_version_(wire_version) {
+      : FakeServer(std::move(handler), Options{.wire_version = wire_version}) {}
+  FakeServer(Handler handler, Options options) : handler_(std::move(handler)), options_(std::move(options)) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -58,8 +66,15 @@ class FakeServer {
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
 
-  std::string uri() const { return "mongodb://127.0.0.1:" + std::to_string(port_) + "/?replicaSet=rs0"; }
+  std::string uri() const {
+    return "mongodb://127.0.0.1:" + std::to_string(port_) + (options_.mongos ? "/" : "/?replicaSet=rs0");
+  }
   bool stopping() const { return stopping_; }
+  // Those that were ever made, the monitors' among them.
+  size_t connections() {
+    MutexLock lock(mutex_);
+    return sockets_.size();
+  }
 
  private:
   void accept_all() {
@@ -129,6 +144,7 @@ class FakeServer {
     }
     if (name == "hello" || name == "isMaster" || name == "ismaster") return hello();
     if (name == "endSessions") return bson::Document::from_json(R"({"ok": 1})").value();
+    if (options_.concurrent) return handler_(command);
     MutexLock lock(handler_mutex_);
     return handler_(command);
   }
@@ -139,17 +155,22 @@ class FakeServer {
     hosts.append("0", me);
     bson::Builder reply;
     reply.append("ismaster", true).append("isWritablePrimary", true).append("helloOk", true);
-    reply.append("setName", "rs0").append("setVersion", int32_t{1}).append_array("hosts", hosts.view());
-    reply.append("me", me).append("primary", me).append("secondary", false);
+    if (options_.mongos) {
+      reply.append("msg", "isdbgrid");
+    } else {
+      reply.append("setName", "rs0").append("setVersion", int32_t{1}).append_array("hosts", hosts.view());
+      reply.append("me", me).append("primary", me).append("secondary", false);
+    }
+    if (options_.hello) reply.concat(options_.hello.view());
     reply.append("maxBsonObjectSize", int32_t{16777216}).append("maxMessageSizeBytes", int32_t{48000000});
     reply.append("maxWriteBatchSize", int32_t{100000}).append("logicalSessionTimeoutMinutes", int32_t{30});
-    reply.append("minWireVersion", int32_t{0}).append("maxWireVersion", int32_t{wire_version_});
+    reply.append("minWireVersion", int32_t{0}).append("maxWireVersion", int32_t{options_.wire_version});
     reply.append("ok", 1.0);
     return reply.finish();
   }
 
   Handler handler_;
-  const int wire_version_;
+  const Options options_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_{false};

@@ -23,7 +23,7 @@ struct Interruptible {
   mongoc_stream_t stream;  // first: libmongoc hands us back a pointer to it
   mongoc_stream_t* inner;
   mongoc_socket_t* socket;
-  const std::atomic<bool>* interrupted;
+  InterruptSlot* slot;
   // A request was written and nothing of its reply is read yet: the only wait that may be long, and the only
   // one where no layer above the socket can hold bytes that a poll would not see.
   bool awaits_reply;
@@ -42,8 +42,10 @@ mongoc_socket_t* socket_of(mongoc_stream_t* stream) {
 
 // False with errno set when the flag went up or nothing came in time.
 bool wait_readable(Interruptible* it, int32_t timeout_ms) {
+  if (const int32_t own = it->slot->reply_timeout_ms.load(std::memory_order_relaxed); own > 0)
+    timeout_ms = own;
   for (int32_t waited = 0;; waited += kSliceMs) {
-    if (it->interrupted->load(std::memory_order_relaxed)) {
+    if (it->slot->interrupted.load(std::memory_order_relaxed)) {
       errno = ECONNABORTED;
       return false;
     }
@@ -54,6 +56,7 @@ bool wait_readable(Interruptible* it, int32_t timeout_ms) {
     if (ready > 0) return true;  // also for errors: the read that follows reports them
     if (ready < 0 && errno != EINTR) return true;
     if (timeout_ms > 0 && waited >= timeout_ms) {
+      it->slot->timed_out.store(true, std::memory_order_relaxed);
       errno = ETIMEDOUT;
       return false;
     }
@@ -106,13 +109,13 @@ ssize_t poll(mongoc_stream_poll_t* streams, size_t count, int32_t timeout_ms) {
 // An interrupted wait counts as a timeout, which says nothing against the member: a broken connection would
 // make the driver forget it.
 bool timed_out(mongoc_stream_t* stream) {
-  return self(stream)->interrupted->load(std::memory_order_relaxed) ||
+  return self(stream)->slot->interrupted.load(std::memory_order_relaxed) ||
          mongoc_stream_timed_out(self(stream)->inner);
 }
 
 bool should_retry(mongoc_stream_t* stream) { return mongoc_stream_should_retry(self(stream)->inner); }
 
-mongoc_stream_t* wrap(mongoc_stream_t* inner, const std::atomic<bool>* interrupted) {
+mongoc_stream_t* wrap(mongoc_stream_t* inner, InterruptSlot* slot) {
   auto* it = new Interruptible{};
   it->stream.type = kStreamType;
   it->stream.destroy = destroy;
@@ -129,15 +132,15 @@ mongoc_stream_t* wrap(mongoc_stream_t* inner, const std::atomic<bool>* interrupt
   it->stream.should_retry = should_retry;
   it->inner = inner;
   it->socket = socket_of(inner);
-  it->interrupted = interrupted;
+  it->slot = slot;
   return &it->stream;
 }
 
 mongoc_stream_t* initiate(const mongoc_uri_t* uri, const mongoc_host_list_t* host, void* slot,
                           bson_error_t* error) {
-  const auto* it = static_cast<const InterruptSlot*>(slot);
+  auto* it = static_cast<InterruptSlot*>(slot);
   mongoc_stream_t* inner = mongoc_client_default_stream_initiator(uri, host, it->client, error);
-  return inner == nullptr ? nullptr : wrap(inner, &it->interrupted);
+  return inner == nullptr ? nullptr : wrap(inner, it);
 }
 
 }  // namespace

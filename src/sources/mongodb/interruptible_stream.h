@@ -16,6 +16,9 @@ struct InterruptSlot {
   _mongoc_client_t* client = nullptr;
   std::atomic<bool> interrupted{false};  // any thread may raise it: the wait for a reply ends
   std::atomic<uint32_t> busy_with{0};    // the member whose reply is waited for; 0 for none
+  // How long a reply is waited for instead of the socket's own timeout; 0: that one. Set between two commands.
+  std::atomic<int32_t> reply_timeout_ms{0};
+  std::atomic<bool> timed_out{false};  // the last wait ended by its timeout, and not by an interruption
 };
 
 // Every connection that the slot's client makes from now on obeys the slot. A command that is interrupted

@@ -171,11 +171,15 @@ config::ComponentSpec make_spec() {
                "and a new primary is noticed at once, so that a long timeout only delays shutdown.",
                "", 1, 60'000),
       duration("connect_timeout", "For one connection (5s unless the uri says otherwise).", "", 1, 60'000),
-      duration("socket_timeout",
-               "For one answer (2m unless the uri says otherwise). A filter that seldom matches makes the "
-               "server scan "
-               "long before it answers; a member that is lost is noticed earlier, by its monitor.",
-               "", 1'000, 3'600'000),
+      duration(
+          "socket_timeout",
+          "For one answer (2m unless the uri says otherwise). A filter that seldom matches, or a quiet "
+          "collection among busy ones, makes the server scan long before it answers: after an answer that "
+          "didn't come in time the next is waited for twice as long. A member that is lost is noticed "
+          "earlier, by its monitor.",
+          "", 1'000, 3'600'000),
+      duration("scan_timeout_max", "What the wait for an answer may grow to while the server scans.", "1h",
+               1'000, 86'400'000),
       app_name,
   };
   return spec;
@@ -205,10 +209,18 @@ Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& sett
   options.driver.app_name = settings.string("app_name");
   options.driver.server_selection_timeout = given_or(settings, "server_selection_timeout", kServerSelection);
   options.driver.connect_timeout = given_or(settings, "connect_timeout", kConnect);
-  options.driver.socket_timeout = given_or(settings, "socket_timeout", kSocket);
+  options.driver.socket_timeout =
+      given_or(settings, "socket_timeout", mongodb::socket_timeout_of(options.driver.uri).value_or(kSocket));
+  options.scan_timeout_max = settings.duration("scan_timeout_max");
 
   if (auto status = mongodb::check_uri(options.driver.uri); !status)
     return fail(settings.error("uri", status.error().what, status.error().hint));
+  if (options.max_await >= options.driver.socket_timeout) {
+    return fail(settings.error(settings.has("socket_timeout") ? "socket_timeout" : "max_await",
+                               "the server may hold an empty answer back (max_await) for as long as it is "
+                               "waited for (socket_timeout)",
+                               "make max_await shorter than socket_timeout"));
+  }
   if (options.driver.app_name.size() > 128)
     return fail(
         settings.error("app_name", "it is longer than the 128 bytes that MongoDB takes", "shorten it"));

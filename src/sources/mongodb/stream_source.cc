@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "sources/mongodb/health.h"
+#include "sources/mongodb/inquiry.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -16,16 +16,15 @@ using std::chrono::milliseconds;
 constexpr int kWireVersion60 = 17;
 // The server's code for an aggregation stage that it doesn't know.
 constexpr int kUnknownStage = 40324;
-// BSONObjectTooLarge.
-constexpr int kTooLarge = 10334;
 // A batch is kept near this size while events are large: the driver holds a reply twice for a moment.
 constexpr int64_t kBatchBytes = 4 << 20;
 constexpr int kAuthenticationAttempts = 3;
 constexpr milliseconds kAuthenticationPause{100};
 constexpr int kClosedAtOnceMax = 3;
 constexpr int kSlimReadsMax = 60;
-constexpr int kEarliestAttempts = 5;
 constexpr milliseconds kCloseTimeout{1000};
+// For the end of a getMore that was not answered in time, by a member that may be gone.
+constexpr milliseconds kKillTimeout{2000};
 
 std::string name_of(const StreamOptions& stream) {
   if (stream.database.empty()) return "the deployment";
@@ -34,14 +33,6 @@ std::string name_of(const StreamOptions& stream) {
 }
 
 bool has_events(const CursorReply& parts) { return !parts.batch.empty(); }
-
-tl::unexpected<Error> not_a_start(const std::string& where, std::string why, std::string hint, int code = 0) {
-  return fail(React::kConfig, where + ": " + std::move(why), std::move(hint), code);
-}
-
-std::string text_of(bson::Timestamp time) {
-  return std::to_string(time.seconds) + "." + std::to_string(time.increment);
-}
 
 }  // namespace
 
@@ -81,9 +72,8 @@ Result<std::shared_ptr<Driver>> StreamSource::driver() {
 
 // --- opening
 
-CommandResult<StreamSource::Opened> StreamSource::try_open(Client& client, const Member& member,
-                                                           const OpenAt& at, Capabilities& known,
-                                                           std::stop_token stop) {
+CommandResult<OpenedCursor> StreamSource::try_open(Client& client, const Member& member, const OpenAt& at,
+                                                   Capabilities& known, std::stop_token stop) {
   const bool split = !at.slim && options_.split != "off" && !known.no_split &&
                      (options_.split == "on" || member.wire_version >= kWireVersion60);
   const bool resume_after = options_.start_after == "off" || known.resume_after;
@@ -107,7 +97,7 @@ CommandResult<StreamSource::Opened> StreamSource::try_open(Client& client, const
     OpenAt attempt = at;
     attempt.split = variant.split;
     attempt.resume_after = variant.resume_after;
-    Opened opened{Cursor(&client, member), nullptr};
+    OpenedCursor opened{Cursor(&client, member), nullptr};
     auto reply = opened.cursor.open(options_.stream, attempt, stop);
     if (reply) {
       opened.reply = std::move(*reply);
@@ -124,9 +114,10 @@ CommandResult<StreamSource::Opened> StreamSource::try_open(Client& client, const
   return tl::unexpected(std::move(*first));
 }
 
-Result<StreamSource::Opened> StreamSource::open_cursor(Client& client, const OpenAt& at, Capabilities& known,
-                                                       std::stop_token stop) {
+Result<OpenedCursor> StreamSource::open_cursor(Client& client, const OpenAt& at, Capabilities& known,
+                                               std::stop_token stop) {
   CommandFailure failure;
+  Member on;
   // libmongoc reports a connection that breaks during the handshake as refused credentials; only what stays
   // refused is the operator's to mend.
   for (int attempt = 0; attempt < kAuthenticationAttempts; ++attempt) {
@@ -134,15 +125,39 @@ Result<StreamSource::Opened> StreamSource::open_cursor(Client& client, const Ope
     auto member = client.select(Client::Prefer::kUri, stop);
     if (!member) return fail(member.error().classify(Phase::kOpen, where("opening")));
     client.begin_session();
+    on = *member;
     auto opened = try_open(client, *member, at, known, stop);
     if (opened) return std::move(*opened);
     failure = std::move(opened.error());
     if (failure.origin != Origin::kAuthentication) break;
   }
-  Error error = failure.classify(Phase::kOpen, where("opening"));
+  Error error = why_refused(client, on, at, failure, stop);
   if (error.code == kUnknownStage && options_.split == "on")
     error.hint = "split_large_events = \"on\" needs MongoDB 6.0.9 or later; use \"auto\"";
   return fail(std::move(error));
+}
+
+Error StreamSource::why_refused(Client& client, const Member& member, const OpenAt& at,
+                                const CommandFailure& failure, std::stop_token stop) {
+  Error error = failure.classify(Phase::kOpen, where("opening"));
+  if (failure.cancelled || failure.origin != Origin::kServer) return error;
+  const Failure refused{failure.origin, failure.code, failure.labels, failure.message};
+  if (!at.bare && filtered() && may_be_about_the_filter(refused)) {
+    OpenAt bare = at;
+    bare.bare = bare.slim = true;
+    bare.only = {};
+    Capabilities ignored;
+    // What opens without the filter, at the same place, is refused because of it.
+    if (auto opened = try_open(client, member, bare, ignored, stop)) {
+      opened->cursor.kill(stop);
+      return filter_refused(refused, where("opening"));
+    }
+  }
+  if (options_.stream.collection.empty() || (error.react != React::kConfig && !is_unknown(error)))
+    return error;
+  const std::string kind = kind_of_collection(client, member, options_.stream, std::move(stop));
+  if (kind.empty() || kind == "collection") return error;
+  return not_a_collection(std::move(error), name_of(options_.stream) + " is a " + kind);
 }
 
 Status StreamSource::open_stream(const Position& from, std::stop_token stop) {
@@ -151,10 +166,15 @@ Status StreamSource::open_stream(const Position& from, std::stop_token stop) {
     TIDEMARK_ASSIGN(const std::shared_ptr<Driver> driver, this->driver());
     client_ = driver->client();
   }
+  if (cursor_.is_abandoned()) client_->set_reply_timeout(kKillTimeout);
   cursor_.kill(stop);
+  client_->set_reply_timeout({});
   OpenAt at;
   at.token = from.token();
-  TIDEMARK_ASSIGN(Opened opened, open_cursor(*client_, at, known_, stop));
+  bson::Builder except;
+  for (size_t i = 0; i < passed_over_.size(); ++i) except.append(std::to_string(i), passed_over_[i].view());
+  if (!passed_over_.empty()) at.except = except.view();
+  TIDEMARK_ASSIGN(OpenedCursor opened, open_cursor(*client_, at, known_, stop));
   const CursorReply parts = *read_cursor_reply(opened.reply->view());
   const bool first_batch = has_events(parts) || parts.id == 0;
   // The mark of a first batch that has events stands behind them: not where the stream was opened.
@@ -178,7 +198,9 @@ Result<Position> StreamSource::open(const Position& from, std::stop_token stop) 
   may_resume_ = true;
   reread_.forget();
   documents_.reset();
-  TIDEMARK_TRY(open_stream(from, std::move(stop)));
+  passed_over_.clear();
+  if (Status opened = open_stream(from, stop); !opened)
+    return fail(after_failure(std::move(opened).error(), from, stop));
   return reader_.position();
 }
 
@@ -197,33 +219,65 @@ void StreamSource::note_size(const SourceBatch& batch) {
   one_by_one_ = std::max<int64_t>(0, one_by_one_ - events);
 }
 
-Result<SourceBatch> StreamSource::read_once(milliseconds wait, std::stop_token stop) {
+StreamSource::ReadFailure StreamSource::failure_of(const CommandFailure& failure) const {
+  const Phase phase = fresh_ ? Phase::kFirstRead : Phase::kRead;
+  ReadFailure made{failure.classify(phase, where("reading")), false, failure.timed_out};
+  if (failure.timed_out) {
+    made.error.what += ": no answer within " + std::to_string(reply_timeout().count()) +
+                       " ms; the server may be scanning its oplog for the next event";
+    made.error.hint =
+        "it is given twice as long each time, up to `scan_timeout_max`; `socket_timeout` says how long at "
+        "first";
+  }
+  made.about_an_event = !failure.cancelled &&
+                        may_be_about_an_event({failure.origin, failure.code, failure.labels, failure.message},
+                                              phase, filtered());
+  return made;
+}
+
+StreamSource::ReadResult StreamSource::read_once(milliseconds wait, std::stop_token stop) {
   ReplyPtr reply = std::move(first_);
   first_.reset();
   if (!reply) {
+    client_->set_reply_timeout(scans_ > 0 ? reply_timeout() : milliseconds(0));
     auto more = cursor_.get_more(batch_size(), std::min(wait, options_.max_await), std::move(stop));
-    if (!more)
-      return fail(more.error().classify(fresh_ ? Phase::kFirstRead : Phase::kRead, where("reading")));
+    if (!more) return tl::unexpected(failure_of(more.error()));
     reply = std::move(*more);
     fresh_ = false;
+    scans_ = 0;
   }
   const Position before = reader_.position();
   auto batch = reader_.read(std::move(reply));
   if (!batch) {
     Error error = std::move(batch).error();
     error.what = where("reading") + ": " + error.what;
-    return fail(std::move(error));
+    return tl::unexpected(ReadFailure{std::move(error)});
   }
   note_size(*batch);
   const bool moved = !batch->events->events().empty() || batch->resume_after != before;
   if (moved) may_resume_ = true;
+  forget_passed_over();
   closed_at_once_ = batch->closed && !moved ? closed_at_once_ + 1 : 0;
   if (closed_at_once_ >= kClosedAtOnceMax) {
-    return fail(React::kFatal,
-                where("reading") + ": the server ends it at once, again and again, at the same position",
-                "choose another position with `tidemark position set`");
+    return tl::unexpected(ReadFailure{
+        Error{React::kFatal,
+              where("reading") + ": the server ends it at once, again and again, at the same position",
+              "choose another position with `tidemark position set`"}});
   }
-  return batch;
+  return *std::move(batch);
+}
+
+void StreamSource::forget_passed_over() {
+  const bson::Timestamp reached = reader_.position().cluster_time();
+  std::erase_if(passed_over_, [&](const bson::Document& token) { return token_time(token) < reached; });
+}
+
+milliseconds StreamSource::reply_timeout() const {
+  // Doubled so often it is longer than any limit.
+  constexpr int kDoublingsMax = 20;
+  const milliseconds once = options_.driver.socket_timeout;
+  return std::clamp(once * (1 << std::min(scans_, kDoublingsMax)), once,
+                    std::max(once, options_.scan_timeout_max));
 }
 
 Result<SourceBatch> StreamSource::read(milliseconds wait, std::stop_token stop) {
@@ -252,134 +306,124 @@ Result<AuditPage> StreamSource::scan(const CollectionName& collection, bson::Tim
 }
 
 Result<SourceBatch> StreamSource::read_stream(milliseconds wait, std::stop_token stop) {
-  // Closed by ourselves, behind an event that was too large.
+  // Closed by ourselves, behind an event that could not be sent.
   if (!cursor_.is_open() && !first_) TIDEMARK_TRY(open_stream(reader_.position(), stop));
-  // At most one round for a stream that broke and two for an event that is too large.
+  // At most one round for a stream that broke and two for an event that can't be sent.
   while (true) {
     auto batch = read_once(wait, stop);
-    if (batch) return batch;
-    const Error& error = batch.error();
-    if (error.react == React::kReject && one_by_one_ > 0) return read_oversized(stop);
-    if (error.react == React::kReject) {
-      // The reply died with every event it held: read them again, one by one, up to the one that is too
-      // large.
+    if (batch) return *std::move(batch);
+    const Error& error = batch.error().error;
+    const bool about_an_event = error.react == React::kReject || batch.error().about_an_event;
+    if (batch.error().timed_out) ++scans_;
+    if (about_an_event && one_by_one_ > 0) {
+      return error.react == React::kReject ? read_oversized(error, stop) : read_failing(error, stop);
+    }
+    if (about_an_event) {
+      // The reply died with every event it held: read them again, one by one, up to the one that can't be sent.
+      log::info("{}; reading the events one by one", error.what);
       one_by_one_ = options_.batch_size;
     } else if (error.react == React::kRetry && may_resume_) {
       may_resume_ = false;
       log::info("{}; resuming", error.what);
     } else {
-      return batch;
+      return fail(after_failure(error, reader_.position(), stop));
     }
-    TIDEMARK_TRY(open_stream(reader_.position(), stop));
+    if (Status opened = open_stream(reader_.position(), stop); !opened)
+      return fail(after_failure(std::move(opened).error(), reader_.position(), stop));
   }
 }
 
-Result<SourceBatch> StreamSource::read_oversized(std::stop_token stop) {
-  const Position before = reader_.position();
+Error StreamSource::after_failure(Error error, const Position& at, std::stop_token stop) {
+  if (error.react == React::kPositionLost) return explain_loss(std::move(error), at, std::move(stop));
+  if (error.react != React::kDenied) return error;
+  // A connection whose user was dropped stays logged out for good, also when the user is there again.
+  cursor_.forget();
+  client_.reset();
+  forget_connections();
+  return error;
+}
+
+void StreamSource::forget_connections() {
+  std::shared_ptr<Driver> old;  // ends behind the lock, because its end joins threads
+  MutexLock lock(mutex_);
+  old = std::move(driver_);
+}
+
+Result<SourceBatch> StreamSource::read_oversized(const Error& error, std::stop_token stop) {
   OpenAt at;
+  const Position before = reader_.position();
   at.token = before.token();
   at.slim = true;
-  TIDEMARK_ASSIGN(Opened opened, open_cursor(*client_, at, known_, stop));
+  TIDEMARK_ASSIGN(SourceBatch batch,
+                  read_by_name(at, {},
+                               "the change event is larger than 16 MB and the server cannot split it (" +
+                                   error.what + "); only its name and key are here",
+                               std::move(stop)));
+  const bson::View token = batch.events->events().front().raw.find("_id")->document();
+  batch.resume_after = Position(token, token_time(token));
+  reader_.start(batch.resume_after);
+  return batch;
+}
+
+Result<SourceBatch> StreamSource::read_failing(const Error& error, std::stop_token stop) {
+  log::warn("{}; looking for the event that it is about", error.what);
+  const Position position = reader_.position();
+  const auto open = [&](const OpenAt& at) { return open_cursor(*client_, at, known_, stop); };
+  TIDEMARK_ASSIGN(const std::optional<FoundEvent> found,
+                  EventSearch(open, error.code, where("reading"), passed_over_).find(position, stop));
+  if (!found) return fail(error);
+  OpenAt at;
+  at.token = found->before.token();
+  at.slim = at.bare = true;
+  const char* what = filtered() ? "the server can't bring this event through `filter` ("
+                                : "the server can't make this event (";
+  TIDEMARK_ASSIGN(SourceBatch batch,
+                  read_by_name(at, found->token, what + error.what + "); only its name and key are here",
+                               std::move(stop)));
+  // The stream goes on in front of it and without it, and the next mark stands behind it: its own token may not be one that
+  // the filtered stream can be resumed at.
+  passed_over_.push_back(found->token);
+  batch.resume_after = position;
+  batch.resume_within = position;
+  reader_.start(position);
+  return batch;
+}
+
+Result<SourceBatch> StreamSource::read_by_name(const OpenAt& at, bson::View expected,
+                                               const std::string& reason, std::stop_token stop) {
+  TIDEMARK_ASSIGN(OpenedCursor opened, open_cursor(*client_, at, known_, stop));
   cursor_ = std::move(opened.cursor);
-  reader_.start(before);
+  BatchReader reader;
+  reader.start(reader_.position());
   ReplyPtr reply = std::move(opened.reply);
   for (int i = 0; i < kSlimReadsMax; ++i) {
-    auto batch = reader_.read(std::move(reply));
+    auto batch = reader.read(std::move(reply));
     if (!batch) return batch;
     if (!batch->events->events().empty()) {
       Event& event = batch->events->events().front();
-      event.reject_reason = batch->events->store(
-          "the change event is larger than 16 MB and the server cannot split it; only its name and key are "
-          "here");
+      if (expected && !(event.raw.find("_id")->document() == expected)) break;
+      event.reject_reason = batch->events->store(reason);
       batch->events->events().resize(1);
-      const bson::View token = event.raw.find("_id")->document();
-      batch->resume_after = Position(token, token_time(token));
       batch->closed = false;
-      reader_.start(batch->resume_after);
       one_by_one_ = 0;
       may_resume_ = true;
       cursor_.kill(stop);
-      log::warn("{}: the event {} is larger than 16 MB", options_.pipeline, event.id);
+      log::warn("{}: event {}: {}", options_.pipeline, event.id, reason);
       return batch;
     }
     auto more = cursor_.get_more(1, options_.max_await, stop);
-    if (!more) return fail(more.error().classify(Phase::kRead, where("reading")));
+    if (!more) {
+      Error error = more.error().classify(Phase::kRead, where("reading"));
+      // Not even its name comes: nothing is known that could be put aside.
+      if (error.react == React::kReject) error.react = React::kRetry;
+      return fail(std::move(error));
+    }
     reply = std::move(*more);
   }
-  return fail(React::kRetry, where("reading") + ": an event is larger than 16 MB, and was not found again");
+  return fail(React::kRetry, where("reading") + ": an event that the server can't send was not found again");
 }
 
-// --- the rest
-
-Result<Position> StreamSource::resolve(const StartPoint& start, std::stop_token stop) {
-  TIDEMARK_ASSIGN(const std::shared_ptr<Driver> driver, this->driver());
-  const std::unique_ptr<Client> client = driver->client();
-  // The oldest entry may be truncated between asking for it and opening there.
-  const int attempts = start.kind == StartPoint::Kind::kEarliest ? kEarliestAttempts : 1;
-  for (int attempt = 1;; ++attempt) {
-    auto position = resolve_once(*client, start, stop);
-    if (position || position.error().react != React::kPositionLost) return position;
-    if (attempt < attempts) continue;
-    const Error& error = position.error();
-    if (start.kind == StartPoint::Kind::kTime)
-      return not_a_start(
-          where("opening"), "nothing can be read from " + text_of(start.time) + " on: " + error.what,
-          "that time is older than the oplog; choose a later one, `earliest` or `now`", error.code);
-    if (start.kind == StartPoint::Kind::kToken)
-      return not_a_start(where("opening"), "the token cannot be resumed from: " + error.what,
-                         "give the whole token of this deployment and collection, `earliest` or `now`",
-                         error.code);
-    return not_a_start(where("opening"), error.what, error.hint, error.code);
-  }
-}
-
-Result<Position> StreamSource::resolve_once(Client& client, const StartPoint& start, std::stop_token stop) {
-  OpenAt at;
-  bson::Builder token;
-  if (start.kind == StartPoint::Kind::kToken) {
-    at.token = token.append("_data", start.token_data).view();
-  } else if (start.kind == StartPoint::Kind::kTime) {
-    at.time = start.time;
-  } else if (start.kind == StartPoint::Kind::kEarliest) {
-    auto member = client.select(Client::Prefer::kUri, stop);
-    if (!member) return fail(member.error().classify(Phase::kOpen, where("opening")));
-    TIDEMARK_ASSIGN(at.time, oldest_oplog_entry(client, *member, stop));
-    if (*at.time == bson::Timestamp{})
-      return not_a_start(where("opening"), "the oldest entry of the oplog is not to be read",
-                         "grant `find` on local.oplog.rs (the role clusterMonitor), or give a time");
-  }
-  Capabilities known;
-  TIDEMARK_ASSIGN(Opened opened, open_cursor(client, at, known, stop));
-  const CursorReply parts = *read_cursor_reply(opened.reply->view());
-  Position position = parts.high_water_mark && !has_events(parts)
-                          ? Position(parts.high_water_mark, token_time(parts.high_water_mark))
-                          : Position(at.token, token_time(at.token));
-  if (position.empty()) {
-    return fail(React::kConfig, where("opening") + ": the server gives no high-water mark to start from",
-                "Tidemark needs MongoDB 4.2 or later; on an older service give a token");
-  }
-  // The server looks at the starting point only when the cursor runs.
-  if (opened.cursor.is_open()) {
-    auto more = opened.cursor.get_more(1, milliseconds(1), stop);
-    // An event that is too large is no fault of the position before it.
-    if (!more && more.error().code != kTooLarge)
-      return fail(more.error().classify(Phase::kFirstRead, where("opening")));
-    opened.cursor.kill(stop);
-  }
-  return position;
-}
-
-Result<SourceHealth> StreamSource::health(std::stop_token stop) {
-  TIDEMARK_ASSIGN(const std::shared_ptr<Driver> driver, this->driver());
-  const std::unique_ptr<Client> client = driver->client();
-  auto health = read_health(*client, std::move(stop));
-  if (!health) {
-    Error error = std::move(health).error();
-    error.what = options_.pipeline + ": " + error.what;
-    return fail(std::move(error));
-  }
-  return health;
-}
+// --- the end
 
 void StreamSource::close() {
   documents_.reset();

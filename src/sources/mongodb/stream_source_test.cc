@@ -56,6 +56,7 @@ class Script {
         server_([this](bson::View command) { return play(command); }, wire_version) {}
 
   std::string uri() const { return server_.uri(); }
+  size_t connections() { return server_.connections(); }
   // "aggregate 8201 split" and "getMore 1000", in order.
   std::vector<std::string> asked() {
     MutexLock lock(mutex_);
@@ -248,6 +249,21 @@ TEST(StreamSource, NeverOpensAnywhereButAtItsPosition) {
   ASSERT_FALSE(position);
   EXPECT_EQ(position.error().react, React::kPositionLost);
   EXPECT_THAT(script.asked(), testing::Each(testing::HasSubstr("After 8200")));
+}
+
+// A server keeps a connection whose user was dropped logged out for good, also when the user is there again.
+TEST(StreamSource, LogsInAnewAfterARefusal) {
+  Script script({error(13), opened("8201"), error(13), opened("8201"), more(event("8202"), "8202")});
+  const auto source = source_of(script.uri());
+  EXPECT_EQ(source->open(at("8200"), {}).error().react, React::kDenied);
+  size_t connections = script.connections();
+  ASSERT_TRUE(source->open(at("8200"), {}));
+  EXPECT_GT(script.connections(), connections);
+  EXPECT_EQ(source->read(kWait, {}).error().react, React::kDenied);
+  connections = script.connections();
+  ASSERT_TRUE(source->open(at("8201"), {}));
+  EXPECT_GT(script.connections(), connections);
+  EXPECT_THAT(ids(source->read(kWait, {})), ElementsAre("8202"));
 }
 
 TEST(StreamSource, NeverResumesALostPosition) {

@@ -144,7 +144,7 @@ TEST_F(SourceFaults, TerminalErrorsAreNeverResumed) {
   for (const auto& [code, react] : std::vector<std::pair<int, React>>{{286, React::kPositionLost},
                                                                       {280, React::kPositionLost},
                                                                       {136, React::kPositionLost},
-                                                                      {13, React::kConfig}}) {
+                                                                      {13, React::kDenied}}) {
     SCOPED_TRACE(code);
     auto stream = open_source();
     ok(mongo().run("admin",

@@ -240,5 +240,97 @@ TEST_F(LargeEventTest, IsRejectedAloneWhereItMayNotBeSplit) {
   EXPECT_TRUE(seen.events[2].reject_reason.empty());
 }
 
+// A document that a collection may hold, and whose event no answer can.
+class TooLargeEventTest : public StreamTest {
+ protected:
+  // {_id: id, s: "xxx..."} of 16 MiB less `spare` bytes, then an event that is like any other.
+  void write(const std::string& id, size_t spare) {
+    bson::Builder document;
+    document.append("_id", id);
+    document.append("s", std::string((16 << 20) - spare - id.size(), 'x'));
+    ok(mongo().insert(database(), collection_, document.view()));
+    insert(2);
+  }
+  void expect_one_reject(Fields fields, const std::string& id, size_t spare) {
+    auto stream = open_source(std::move(fields));
+    write(id, spare);
+    const Seen seen = read(*stream, 2);
+    ASSERT_EQ(seen.events.size(), 2u);
+    EXPECT_EQ(seen.events[0].key.find("_id")->string(), id);
+    EXPECT_FALSE(seen.events[0].reject_reason.empty());
+    EXPECT_EQ(seen.events[1].key, json(R"({"_id": 2})").view());
+    EXPECT_TRUE(seen.events[1].reject_reason.empty());
+    EXPECT_EQ(seen.resume_after.empty(), false);
+  }
+};
+
+TEST_F(TooLargeEventTest, IsOneRejectWithTheDefaultSplitting) { expect_one_reject({}, "1", 300); }
+
+// A server may send a little more than 16 MiB in one piece.
+TEST_F(TooLargeEventTest, IsCarriedWholeOrRejectedWithoutSplitting) {
+  auto stream = open_source({{"split_large_events", "off"}});
+  write("1", 300);
+  const Seen seen = read(*stream, 2);
+  ASSERT_EQ(seen.events.size(), 2u);
+  const Event& large = seen.events[0];
+  EXPECT_EQ(large.key.find("_id")->string(), "1");
+  if (large.reject_reason.empty())
+    EXPECT_EQ(large.after.find("s")->string().size(), size_t{(16 << 20) - 301});
+  EXPECT_EQ(seen.events[1].key, json(R"({"_id": 2})").view());
+}
+
+TEST_F(TooLargeEventTest, IsOneRejectWithALongId) { expect_one_reject({}, std::string(2000, 'i'), 5000); }
+
+TEST_F(SourceTest, ADocumentThatTheFilterCannotTakeIsOneReject) {
+  struct Case {
+    const char* filter;
+    const char* good;
+    const char* bad;
+  };
+  for (const Case& each :
+       {Case{R"([{"$set": {"fullDocument.n": {"$toInt": "$fullDocument.s"}}}])", R"("s": "7")",
+             R"("s": "abc")"},
+        Case{R"([{"$set": {"fullDocument.n": {"$divide": [1, "$fullDocument.s"]}}}])", R"("s": 2)",
+             R"("s": 0)"},
+        Case{R"([{"$match": {"$expr": {"$gt": [{"$toInt": "$fullDocument.s"}, 5]}}}])", R"("s": "7")",
+             R"("s": "abc")"},
+        Case{R"([{"$set": {"fullDocument.n": {"$size": "$fullDocument.s"}}}])", R"("s": [])", R"("s": 1)"}}) {
+    SCOPED_TRACE(each.filter);
+    auto stream = open_source({{"filter", each.filter}});
+    static int id = 100;
+    for (const char* fields : {each.good, each.bad, each.bad, each.good})
+      ok(mongo().insert(database(), collection_, "{\"_id\": " + std::to_string(++id) + ", " + fields + "}"));
+    const Seen seen = read(*stream, 4);
+    ASSERT_EQ(seen.events.size(), 4u);
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(*seen.events[i].key.find("_id")->integer(), id - 3 + static_cast<int>(i));
+      EXPECT_EQ(seen.events[i].reject_reason.empty(), i == 0 || i == 3) << seen.events[i].reject_reason;
+    }
+    EXPECT_THAT(seen.events[1].reject_reason, ::testing::HasSubstr("filter"));
+    stream->close();
+  }
+}
+
+TEST_F(SourceTest, ATimeAheadOfTheDeploymentIsRefused) {
+  const auto stream = source();
+  const auto health = stream->health({});
+  ASSERT_TRUE(health) << health.error().describe();
+  const auto ahead = stream->resolve({StartPoint::Kind::kTime, {health->clock.seconds + 3600, 1}, ""}, {});
+  ASSERT_FALSE(ahead);
+  EXPECT_EQ(ahead.error().react, React::kConfig);
+  EXPECT_THAT(ahead.error().what, ::testing::HasSubstr("ahead"));
+}
+
+TEST_F(SourceTest, TheRehearsalSaysWhatIsWrongWithAFilter) {
+  for (const char* filter : {R"([{"$match": {"$nonsense": 1}}])", R"([{"$match": {"a": {"$gth": 1}}}])",
+                             R"([{"$set": {"fullDocument.n": {"$toInteger": "$fullDocument.s"}}}])",
+                             R"([{"$set": {"fullDocument.n": {"$divide": [1, 2, 3]}}}])"}) {
+    const auto notes = source({{"filter", filter}})->rehearse({});
+    ASSERT_FALSE(notes) << filter;
+    EXPECT_EQ(notes.error().react, React::kConfig) << notes.error().describe();
+  }
+  EXPECT_TRUE(source()->rehearse({}));
+}
+
 }  // namespace
 }  // namespace tidemark::testing
