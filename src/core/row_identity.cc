@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "bson/compare.h"
+#include "bson/decimal_text.h"
 #include "bson/json.h"
 
 namespace tidemark {
@@ -74,12 +75,8 @@ uint64_t hash_value(const bson::Element& value, int depth) {
       return mix(bracket, std::isnan(number) ? 1 : std::bit_cast<uint64_t>(number));
     }
     case BSON_TYPE_UTF8:
+    case BSON_TYPE_SYMBOL:
       return mix(bracket, hash_text(value.string()));
-    case BSON_TYPE_SYMBOL: {
-      uint32_t length = 0;
-      const char* text = bson_iter_symbol(&value.iter(), &length);
-      return mix(bracket, hash_text({text, length}));
-    }
     case BSON_TYPE_DOCUMENT:
     case BSON_TYPE_ARRAY:
       return mix(bracket, hash_document(value.document(), value.is_document(), depth));
@@ -143,6 +140,12 @@ bson::Document holding(const bson::Element& value) {
   return builder.append("", value).finish();
 }
 
+bson::Document holding_decimal(const bson_decimal128_t& decimal) {
+  bson::Builder builder;
+  bson_append_decimal128(builder.raw(), "", 0, &decimal);
+  return builder.finish();
+}
+
 void add_decimals(const Exact& exact, bool shortest, std::vector<bson::Document>& out) {
   const size_t zeros = shortest ? 0 : kDecimalDigitsMax - std::min(exact.digits.size(), kDecimalDigitsMax);
   if (exact.digits.size() > kDecimalDigitsMax) return;
@@ -152,11 +155,8 @@ void add_decimals(const Exact& exact, bool shortest, std::vector<bson::Document>
     const std::string text = digits + "E" + std::to_string(exact.exponent - static_cast<int>(padded));
     for (const bool negative : {false, true}) {
       if (!zero && negative != exact.negative) continue;
-      bson_decimal128_t decimal;
-      if (!bson_decimal128_from_string(((negative ? "-" : "") + text).c_str(), &decimal)) continue;
-      bson::Builder builder;
-      bson_append_decimal128(builder.raw(), "", 0, &decimal);
-      out.push_back(builder.finish());
+      if (const auto decimal = bson::decimal_from_text((negative ? "-" : "") + text))
+        out.push_back(holding_decimal(*decimal));
     }
   }
 }
@@ -183,14 +183,8 @@ std::vector<bson::Document> forms_of_number(const bson::Element& value, bool sho
   };
   if (!read_exact(text, exact)) {
     add_double(nearest);
-    if (bson_decimal128_t decimal; bson_decimal128_from_string(std::isnan(nearest) ? "NaN"
-                                                               : nearest < 0       ? "-Infinity"
-                                                                                   : "Infinity",
-                                                               &decimal)) {
-      bson::Builder builder;
-      bson_append_decimal128(builder.raw(), "", 0, &decimal);
-      out.push_back(builder.finish());
-    }
+    const char* name = std::isnan(nearest) ? "NaN" : nearest < 0 ? "-Infinity" : "Infinity";
+    out.push_back(holding_decimal(*bson::decimal_from_text(name)));
     return out;
   }
   add_double(nearest);
@@ -260,11 +254,7 @@ std::vector<bson::Document> forms_of(const bson::Element& value, bool shortest, 
     bson_append_symbol(builder.raw(), "", 0, text.data(), static_cast<int>(text.size()));
     out.push_back(builder.finish());
   }
-  if (value.type() == BSON_TYPE_SYMBOL) {
-    uint32_t length = 0;
-    const char* text = bson_iter_symbol(&value.iter(), &length);
-    out.push_back(bson::Builder().append("", std::string_view(text, length)).finish());
-  }
+  if (value.type() == BSON_TYPE_SYMBOL) out.push_back(bson::Builder().append("", value.string()).finish());
   return out;
 }
 

@@ -63,9 +63,12 @@ class CurrentRowsContract : public ::testing::Test {
     return tokens;
   }
 
-  // Whatever the batches, `changes` leave the rows of the events `numbers`, and a replay from any of them does too.
-  static void expect_rows(const std::vector<Change>& changes, const std::vector<uint32_t>& numbers) {
-    for (uint32_t cuts = 0; cuts < 1u << (changes.size() - 1); ++cuts) {
+  // Whatever the batches, `changes` leave the rows of the events `numbers`, and a replay from any of them does too. `briefly`:
+  // in one batch and in as many as there are events.
+  static void expect_rows(const std::vector<Change>& changes, const std::vector<uint32_t>& numbers,
+                          bool briefly = false) {
+    const uint32_t all = (1u << (changes.size() - 1)) - 1;
+    for (uint32_t cuts = 0; cuts <= all; cuts += briefly ? all : 1) {
       SCOPED_TRACE("batches end at the bits of " + std::to_string(cuts));
       Harness harness;
       auto sink = harness.make();
@@ -106,10 +109,11 @@ TYPED_TEST_P(CurrentRowsContract, ADocumentWhoseIdChangesItsTypeStaysOneRow) {
           {"replace", id(said), id(forms.after)},
           {"update", id(forms.after), id(forms.after)},
           {"delete", id(forms.after)}};
-      this->expect_rows({changes.begin(), changes.begin() + 2}, {2});
-      this->expect_rows({changes.begin(), changes.begin() + 3}, {3});
-      this->expect_rows(changes, {});
-      this->expect_rows({changes[0], changes[1], changes[3]}, {});
+      const bool briefly = &forms != &kForms[0];
+      this->expect_rows({changes.begin(), changes.begin() + 2}, {2}, briefly);
+      this->expect_rows({changes.begin(), changes.begin() + 3}, {3}, briefly);
+      this->expect_rows(changes, {}, briefly);
+      this->expect_rows({changes[0], changes[1], changes[3]}, {}, briefly);
     }
     if (this->HasFailure()) return;
   }

@@ -257,7 +257,10 @@ Error Connection::result_error(const pg_result* result, std::stop_token stop) {
   if (const std::string detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty()) what += ": " + detail;
   what += " [" + sqlstate_ + "]";
   const bool cancelled = sqlstate_ == "57014" && stop.stop_requested();
-  return {cancelled ? React::kCancelled : reaction.react, std::move(what), std::string(reaction.hint), 0,
+  std::string hint(reaction.hint);
+  if (const std::string advice = field(PG_DIAG_MESSAGE_HINT); !advice.empty())
+    hint += (hint.empty() ? "the server advises: " : "; the server advises: ") + advice;
+  return {cancelled ? React::kCancelled : reaction.react, std::move(what), std::move(hint), 0,
           reaction.unknown && !cancelled};
 }
 

@@ -57,11 +57,17 @@ Result<std::optional<StoredPosition>> PositionLease::take(std::optional<uint64_t
   if (stop.stop_requested()) return fail(React::kCancelled, "postgres: stopped");
   connection_.reset();
   TIDEMARK_ASSIGN(auto connection, Connection::open(options_, *context_.clock, stop));
-  TIDEMARK_TRY(ensure_table(*connection, table_, kColumns, stop));
-  if (expected_epoch) {
-    // Before waiting for the lock: another owner may hold it for good.
+  if (ever_acquired()) {
+    // A position that was there is never replaced by none: that would be a start from nowhere.
+    TIDEMARK_ASSIGN(const std::string shape, shape_of(*connection, table_, stop));
+    if (shape.empty())
+      return fail(gone_error(*connection, "its table was dropped, or the database made anew"));
     TIDEMARK_ASSIGN(const auto row, read_row(*connection, position_context_.pipeline, false, stop));
-    if (!row || row->epoch != *expected_epoch) return fail(fenced_error());
+    if (!row) return fail(gone_error(*connection, "its row was deleted"));
+    // Before waiting for the lock: another owner may hold it for good.
+    if (expected_epoch && row->epoch != *expected_epoch) return fail(fenced_error());
+  } else {
+    TIDEMARK_TRY(ensure_table(*connection, table_, kColumns, stop));
   }
   TIDEMARK_TRY(lock(*connection, stop));
   auto loaded = raise(*connection, expected_epoch, stop);
@@ -185,6 +191,26 @@ bool PositionLease::is_fenced(const PipelineEnd& end, size_t statement) {
   return end.error && end.statement == statement && end.sqlstate == kDivisionByZero;
 }
 
+Error PositionLease::gone_error(const Connection& connection, const std::string& how) const {
+  return {React::kConfig,
+          connection.describe() + ", table " + table_.text() + ": the position of pipeline '" +
+              position_context_.pipeline + "' is gone while the pipeline runs: " + how,
+          "put the table back as it was; or, where the rows are gone too, `tidemark position init` and copy "
+          "anew"};
+}
+
+Error PositionLease::refusal(std::stop_token stop) {
+  if (connection_ && !connection_->lost()) {
+    const auto row = read_row(*connection_, position_context_.pipeline, false, std::move(stop));
+    if (row && !*row) return gone_error(*connection_, "its row was deleted");
+  }
+  return fenced_error();
+}
+
+bool PositionLease::is_final(const Error& error) {
+  return error.react == React::kFenced || error.react == React::kConfig;
+}
+
 Error PositionLease::fenced_error() const {
   return {React::kFenced,
           where() + ": another instance has taken over pipeline '" + position_context_.pipeline + "'",
@@ -210,11 +236,11 @@ Status PostgresPositionStore::put(const Position& position, std::stop_token stop
   Status added = lease_.add_save(position, context_.clock->wall_ms(), stop);
   const PipelineEnd end = added ? connection.finish(stop) : PipelineEnd{std::move(added).error(), {}, 0};
   if (!end.error) return {};
-  if (PositionLease::is_fenced(end, 0)) return fail(lease_.fenced_error());
+  if (PositionLease::is_fenced(end, 0)) return fail(lease_.refusal(stop));
   if (!connection.lost()) return fail(*end.error);
   // Whether it was saved, the stored position says.
   auto stored = lease_.reacquire(stop);
-  if (!stored) return fail(stored.error().react == React::kFenced ? std::move(stored).error() : *end.error);
+  if (!stored) return fail(PositionLease::is_final(stored.error()) ? std::move(stored).error() : *end.error);
   if (stored->has_value() ? (**stored).position == position : position.empty()) return {};
   return fail(*end.error);
 }

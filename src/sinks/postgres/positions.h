@@ -41,6 +41,10 @@ class PositionLease {
   // True when `end` is that failure of statement `statement`.
   static bool is_fenced(const PipelineEnd& end, size_t statement);
   Error fenced_error() const;
+  // What is_fenced() means: another owner, or a row that somebody deleted. REQUIRES no open transaction.
+  Error refusal(std::stop_token stop);
+  // Of reacquire(): no later try has another outcome.
+  static bool is_final(const Error& error);
 
   std::string where() const;
 
@@ -52,6 +56,7 @@ class PositionLease {
                                               bool for_update, std::stop_token stop);
   Result<std::optional<StoredPosition>> raise(Connection& connection, std::optional<uint64_t> expected_epoch,
                                               std::stop_token stop);
+  Error gone_error(const Connection& connection, const std::string& how) const;
   std::string held_by(Connection& connection, std::stop_token stop);
 
   ConnectionOptions options_;

@@ -1,12 +1,13 @@
 #include "sinks/postgres/rows.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <map>
 
+#include "bson/doubled_name.h"
 #include "bson/json.h"
 #include "core/row_identity.h"
+#include "sinks/postgres/jsonb_values.h"
 #include "sinks/postgres/tables.h"
 
 namespace tidemark::postgres {
@@ -18,84 +19,9 @@ constexpr size_t kStatementRowsMax = 4096;
 constexpr size_t kStatementBytesMax = 1 << 20;
 constexpr size_t kKnownTablesMax = 10'000;
 
-constexpr const char* kLogColumns =
-    "token text PRIMARY KEY, cluster_time timestamp with time zone, op text, ns text, id text, doc jsonb, "
-    "before jsonb, "
-    "\"update\" jsonb";
-
 constexpr const char* kOwnerColumns = "name text PRIMARY KEY, namespace text, pipeline text";
 
-// Tokens are compared byte by byte; a database's own collation may order them otherwise.
-constexpr const char* kGuardedUpdate =
-    " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
-    "excluded.cluster_time "
-    "WHERE excluded.token COLLATE \"C\" > t.token COLLATE \"C\"";
-
-Param text_param(std::string_view text) { return {text, true, false, kText}; }
-
-// Of a failure to make one table: another thing of this name stands there, or the server takes no such name.
-bool is_about_the_name(const std::string& sqlstate, const Error& error) {
-  constexpr std::array kStates = {"42939", "42602", "42622", "42809", "42P06", "42P07", "22021", "22P05"};
-  if (error.react == React::kReject) return true;
-  if (error.react != React::kConfig) return false;
-  return sqlstate.empty() || std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
-}
-
-// Opens or closes nested objects: "a.b" as {"a":{"b": ... }}.
-std::vector<std::string_view> path_of(std::string_view name) {
-  std::vector<std::string_view> path;
-  while (true) {
-    const size_t dot = name.find('.');
-    path.push_back(name.substr(0, dot));
-    if (dot == std::string_view::npos) return path;
-    name.remove_prefix(dot + 1);
-  }
-}
-
-// What a row's document must contain to have this shard key, as two jsonb arrays: `has`, of which it contains every part, and
-// `lacks`, paths at which there is nothing or null.
-void append_conditions(bson::View key, std::string& has, std::string& lacks) {
-  has = lacks = "[";
-  std::string value;
-  for (const bson::Element field : key) {
-    if (field.key() == "_id") continue;
-    const auto path = path_of(field.key());
-    std::string& out = field.is_null() ? lacks : has;
-    if (out.size() > 1) out.push_back(',');
-    if (field.is_null()) {
-      out.push_back('[');
-      for (size_t i = 0; i < path.size(); ++i) {
-        if (i > 0) out.push_back(',');
-        bson::append_json_string(path[i], out);
-      }
-      out.push_back(']');
-      continue;
-    }
-    value.clear();
-    bson::append_json_value(field, bson::JsonMode::kCanonical, value);
-    // No row of jsonb has such a value.
-    if (contains_nul_escape(value)) value = R"({"$":false})";
-    for (const std::string_view step : path) {
-      out.push_back('{');
-      bson::append_json_string(step, out);
-      out.push_back(':');
-    }
-    out.append(value).append(path.size(), '}');
-  }
-  has.push_back(']');
-  lacks.push_back(']');
-}
-
 }  // namespace
-
-bool contains_nul_escape(std::string_view json) {
-  for (size_t at = json.find("\\u0000"); at != std::string_view::npos; at = json.find("\\u0000", at + 1)) {
-    size_t before = at;
-    while (before > 0 && json[before - 1] == '\\') --before;
-    if ((at - before) % 2 == 0) return true;
-  }
-  return false;
-}
 
 // --- tables
 
@@ -139,130 +65,7 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   if (known_.size() > kKnownTablesMax) known_.clear();
   if (owners_.size() > kKnownTablesMax) owners_.clear();
   if (auto settled = settle_tables(connection, stop); !settled) return settled;
-  if (mode_ == Mode::kCurrent) {
-    if (Status done = lay_out_other_forms(connection, stop); !done)
-      return write_failed(std::move(done).error());
-  }
-  return {};
-}
-
-// --- owners
-
-WriteResult RowWriter::settle_tables(Connection& connection, std::stop_token stop) {
-  std::vector<Work> kept;
-  std::set<std::string> freed;  // by a barrier of this batch, which hasn't run yet
-  for (const Work& work : works_) {
-    if (work.event != nullptr) {
-      // The only barrier that writes is a move, into its target.
-      if (Status settled = settle_barrier(connection, work, freed, kept, stop); !settled)
-        return failed_for(std::move(settled).error(), work.event->to, work.event);
-      continue;
-    }
-    const Event* event = rows_[work.begin].event;
-    if (Status settled = own(connection, work.table, log_place(*event), event, freed, kept, stop); !settled)
-      return failed_for(std::move(settled).error(), log_place(*event), event);
-    kept.push_back(work);
-  }
-  works_ = std::move(kept);
-  return {};
-}
-
-Status RowWriter::settle_barrier(Connection& connection, const Work& work, std::set<std::string>& freed,
-                                 std::vector<Work>& kept, std::stop_token stop) {
-  const Event& event = *work.event;
-  const Namespace& concerned = work.kind == Work::Kind::kMoveClear ? event.to : event.ns;
-  TIDEMARK_ASSIGN(const bool there, is_of(connection, work.table, event, concerned, stop));
-  if (!there) return {};
-  if (work.kind == Work::Kind::kMoveCopy)
-    TIDEMARK_TRY(own(connection, work.target, event.to, &event, freed, kept, std::move(stop)));
-  kept.push_back(work);
-  if (work.kind != Work::Kind::kClear || !frees_table(event)) return {};
-  const std::string name = tables_[work.table].text();
-  freed.insert(name);
-  owners_.erase(name);
-  kept.push_back({Work::Kind::kFree, work.table, work.table, 0, 0, &event});
-  return {};
-}
-
-Status RowWriter::own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
-                      const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop) {
-  const TableName& name = tables_[table];
-  if (is_reserved(name))
-    return fail(React::kReject, connection.describe() + ": table '" + name.text() + "' is the program's own");
-  TIDEMARK_TRY(ensure(connection, name, stop));
-  if (mode_ == Mode::kLog) return {};
-  const std::string wanted = RefusedNames::text_of(ns);
-  std::string& owner = owners_[name.text()];
-  if (owner.empty() && freed.contains(name.text())) {
-    owner = wanted;
-    kept.push_back({Work::Kind::kOwn, table, table, 0, 0, event});
-    return {};
-  }
-  if (owner.empty()) {
-    const std::string params[] = {name.text(), wanted, options_.pipeline};
-    TIDEMARK_TRY(
-        connection.query("INSERT INTO " + sql_name(options_.owner_table) +
-                             " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                         params, stop));
-    TIDEMARK_ASSIGN(owner, owner_of(connection, name, std::move(stop)));
-  }
-  if (owner == wanted) return {};
-  return fail(owned_by_another(connection.describe(), name.text(), owner, ns));
-}
-
-Status RowWriter::ensure(Connection& connection, const TableName& name, std::stop_token stop) {
-  if (known_.contains(name.text())) return {};
-  auto made =
-      ensure_table(connection, name, mode_ == Mode::kLog ? kLogColumns : kCurrentColumns, std::move(stop));
-  if (made) {
-    known_.insert(name.text());
-    return {};
-  }
-  Error error = std::move(made).error();
-  if (!pattern_.fixed() && is_about_the_name(connection.sqlstate(), error)) error.react = React::kReject;
-  return fail(std::move(error));
-}
-
-Result<bool> RowWriter::is_of(Connection& connection, uint32_t table, const Event& event, const Namespace& ns,
-                              std::stop_token stop) {
-  const TableName& name = tables_[table];
-  // PostgreSQL would cut a name that is too long, and find another's table.
-  if (!fits_name(name) || is_reserved(name)) return false;
-  if (!known_.contains(name.text())) {
-    TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
-    if (shape != kCurrentColumns) return false;
-  }
-  // Unknown ones are asked for each time: another pipeline may have taken the table meanwhile.
-  const auto known = owners_.find(name.text());
-  if (known != owners_.end() && !known->second.empty()) return concerns(event, ns, known->second);
-  TIDEMARK_ASSIGN(const std::string owner, owner_of(connection, name, std::move(stop)));
-  return concerns(event, ns, owner);
-}
-
-Result<std::string> RowWriter::owner_of(Connection& connection, const TableName& name, std::stop_token stop) {
-  const std::string text = name.text();
-  TIDEMARK_ASSIGN(const Rows found, connection.query("SELECT namespace FROM " +
-                                                         sql_name(options_.owner_table) + " WHERE name = $1",
-                                                     std::span(&text, 1), std::move(stop)));
-  return found.empty() ? std::string() : found.rows[0][0];
-}
-
-// What is wrong with one collection's table must not end the pipeline of a whole deployment.
-WriteResult RowWriter::failed_for(Error error, const Namespace& ns, const Event* event) {
-  if (pattern_.fixed() || error.react != React::kReject)
-    return write_failed(std::move(error), 0, index_of(event));
-  return refused_.refuse(ns, std::move(error), index_of(event));
-}
-
-bool RowWriter::is_reserved(const TableName& name) const {
-  if (pattern_.fixed()) return false;
-  const auto is_default_schema = [](const std::string& schema) {
-    return schema.empty() || schema == "public";
-  };
-  return std::any_of(options_.reserved.begin(), options_.reserved.end(), [&](const TableName& own) {
-    return own.name == name.name &&
-           (own.schema == name.schema || (is_default_schema(own.schema) && is_default_schema(name.schema)));
-  });
+  return mode_ == Mode::kCurrent ? lay_out_other_forms(connection, std::move(stop)) : WriteResult();
 }
 
 // --- layout
@@ -320,43 +123,59 @@ void RowWriter::lay_out_current() {
 
 // Rows that stand under an older form of a replaced document's `_id`. A row that is there under the present form and older
 // than its event shows that there is none; the rest is asked for in one round trip for each table.
-Status RowWriter::lay_out_other_forms(Connection& connection, std::stop_token stop) {
+WriteResult RowWriter::lay_out_other_forms(Connection& connection, std::stop_token stop) {
   std::map<uint32_t, std::vector<const RowChange*>> by_table;
   for (const RowStep& step : plan_.steps())
     for (const RowChange& change : step.changes)
       if (change.replaces_forms) by_table[change.table].push_back(&change);
   for (const auto& [table, changes] : by_table) {
-    std::string asked = "[";
-    for (const RowChange* change : changes) {
-      if (asked.size() > 1) asked.push_back(',');
-      asked.push_back('[');
-      bson::append_json_string(change->id, asked);
-      asked.push_back(',');
-      bson::append_json_string(change->remove ? std::string_view() : change->event->id, asked);
-      asked.push_back(']');
+    std::vector<const RowChange*> fresh;
+    Status asked = find_fresh(connection, table, changes, fresh, stop);
+    for (size_t i = 0; !asked && asked.error().react == React::kReject && i < changes.size(); ++i) {
+      // An id that the database's encoding can't hold: which of them?
+      asked = find_fresh(connection, table, {&changes[i], 1}, fresh, stop);
+      if (!asked) return write_failed(std::move(asked).error(), 0, index_of(changes[i]->event));
     }
-    asked.push_back(']');
-    TIDEMARK_ASSIGN(
-        const Rows fresh,
-        connection.query("SELECT w.n FROM json_array_elements($1::json) WITH ORDINALITY AS w(each, n) "
-                         "WHERE NOT EXISTS (SELECT 1 FROM " +
-                             sql_names_[table] +
-                             " AS t WHERE t.id = w.each->>0 AND t.token COLLATE \"C\" < "
-                             "(w.each->>1) COLLATE \"C\")",
-                         std::span(&asked, 1), stop));
+    if (!asked) return write_failed(std::move(asked).error());
     const size_t begin = rows_.size();
-    for (const auto& row : fresh.rows) {
-      const RowChange& change = *changes[static_cast<size_t>(std::atoll(row[0].c_str()) - 1)];
-      const auto id = row_id(*change.event);
+    for (const RowChange* change : fresh) {
+      const auto id = row_id(*change->event);
       if (!id) continue;
       for (std::string& form : other_forms(*id))
-        rows_.push_back({change.event, forms_.emplace_back(std::move(form))});
+        rows_.push_back({change->event, forms_.emplace_back(std::move(form)), {}});
     }
     const size_t works = works_.size();
     lay_out_rows(Work::Kind::kRemove, table, begin);
     // In front of everything: what this batch writes under those keys later stays.
     std::rotate(works_.begin(), works_.begin() + static_cast<ptrdiff_t>(works), works_.end());
   }
+  return {};
+}
+
+// Those of `changes` whose row isn't there, or isn't older than the event; a removal's always.
+Status RowWriter::find_fresh(Connection& connection, uint32_t table,
+                             std::span<const RowChange* const> changes, std::vector<const RowChange*>& fresh,
+                             std::stop_token stop) {
+  std::string asked = "[";
+  for (const RowChange* change : changes) {
+    if (asked.size() > 1) asked.push_back(',');
+    asked.push_back('[');
+    bson::append_json_string(change->id, asked);
+    asked.push_back(',');
+    bson::append_json_string(change->remove ? std::string_view() : change->event->id, asked);
+    asked.push_back(']');
+  }
+  asked.push_back(']');
+  TIDEMARK_ASSIGN(const Rows rows,
+                  connection.query(
+                      "SELECT w.n FROM json_array_elements($1::json) WITH ORDINALITY AS w(each, n) WHERE NOT "
+                      "EXISTS (SELECT 1 FROM " +
+                          sql_names_[table] +
+                          " AS t WHERE t.id = w.each->>0 AND t.token COLLATE \"C\" < (w.each->>1) COLLATE "
+                          "\"C\")",
+                      std::span(&asked, 1), std::move(stop)));
+  for (const auto& row : rows.rows)
+    fresh.push_back(changes[static_cast<size_t>(std::atoll(row[0].c_str()) - 1)]);
   return {};
 }
 
@@ -406,15 +225,29 @@ Status RowWriter::add_work(Connection& connection, const Work& work, size_t begi
       return add_remove_if(connection, work, begin, end, std::move(stop));
     case Work::Kind::kLog:
       return add_log(connection, work, begin, end, at, std::move(stop));
+    case Work::Kind::kFree:
+    case Work::Kind::kOwn:
+      return add_owner(connection, work, std::move(stop));
     default:
-      return add_barrier(connection, work, std::move(stop));
+      return fail(React::kFatal, "postgres sink: a barrier is written in parts");
   }
 }
 
-Status RowWriter::check_document(std::string_view json) const {
-  if (!contains_nul_escape(json)) return {};
-  return fail(React::kReject, "the document holds U+0000 in a text, which PostgreSQL's jsonb can't store",
-              "take the character out at the source, redact the field, or send it to the dead letters");
+// What jsonb can't hold, or would drop without a word: it keeps one value for each name of an object, the last.
+Status RowWriter::check_document(bson::View document, std::string_view json) const {
+  if (contains_nul_escape(json)) {
+    const auto field = field_with_nul(document);
+    return fail(React::kReject,
+                "the document holds U+0000 in a text" + (field ? " (field " + *field + ")" : std::string()) +
+                    ", which PostgreSQL's jsonb can't store",
+                "take the character out at the source, redact the field, or send it to the dead letters");
+  }
+  if (const auto field = bson::first_doubled_name(document)) {
+    return fail(React::kReject,
+                "the document has the field " + *field + " twice, of which PostgreSQL's jsonb keeps one",
+                "write the document anew at the source with one of them, or send it to the dead letters");
+  }
+  return {};
 }
 
 Status RowWriter::add_document(ArrayParam& column, bson::View document) {
@@ -424,7 +257,7 @@ Status RowWriter::add_document(ArrayParam& column, bson::View document) {
   }
   text_.clear();
   bson::append_json(document, bson::JsonMode::kCanonical, text_);
-  TIDEMARK_TRY(check_document(text_));
+  TIDEMARK_TRY(check_document(document, text_));
   column.add_jsonb(text_);
   return {};
 }
@@ -514,7 +347,7 @@ Status RowWriter::add_log(Connection& connection, const Work& work, size_t begin
     TIDEMARK_TRY(add_document(befores_, event.before));
     text_.clear();
     const bool update = append_log_update(event, text_);
-    TIDEMARK_TRY(check_document(text_));
+    TIDEMARK_TRY(check_document(event.update, text_));
     update ? updates_.add_jsonb(text_) : updates_.add_null();
   }
   sql_ = "INSERT INTO " + sql_names_[work.table] +
@@ -523,39 +356,6 @@ Status RowWriter::add_log(Connection& connection, const Work& work, size_t begin
          "ON CONFLICT (token) DO NOTHING";
   const Param params[] = {tokens_.param(), times_.param(), ops_.param(),     namespaces_.param(),
                           ids_.param(),    docs_.param(),  befores_.param(), updates_.param()};
-  return connection.add(sql_, params, std::move(stop));
-}
-
-Status RowWriter::add_barrier(Connection& connection, const Work& work, std::stop_token stop) {
-  if (work.kind == Work::Kind::kFree || work.kind == Work::Kind::kOwn)
-    return add_owner(connection, work, std::move(stop));
-  const Param token = text_param(work.event->id);
-  if (work.kind != Work::Kind::kMoveCopy) {
-    sql_ = "DELETE FROM " + sql_names_[work.table] + " WHERE token COLLATE \"C\" < $1";
-    return connection.add(sql_, std::span(&token, 1), std::move(stop));
-  }
-  const std::string seconds = std::to_string(work.event->cluster_time.seconds);
-  sql_ = "INSERT INTO " + sql_names_[work.target] +
-         " AS t (id, doc, token, cluster_time) SELECT id, doc, $1, "
-         "to_timestamp($2) FROM " +
-         sql_names_[work.table] + " WHERE token COLLATE \"C\" < $1" + kGuardedUpdate;
-  const Param params[] = {token, {seconds, false, false, 701}};  // float8, what to_timestamp takes
-  return connection.add(sql_, params, std::move(stop));
-}
-
-Status RowWriter::add_owner(Connection& connection, const Work& work, std::stop_token stop) {
-  const std::string name = tables_[work.table].text();
-  if (work.kind == Work::Kind::kFree) {
-    sql_ = "DELETE FROM " + sql_name(options_.owner_table) + " WHERE name = $1";
-    const Param param = text_param(name);
-    return connection.add(sql_, std::span(&param, 1), std::move(stop));
-  }
-  const Event& event = *work.event;
-  const std::string owner = RefusedNames::text_of(event.op == Op::kRename ? event.to : event.ns);
-  sql_ = "INSERT INTO " + sql_name(options_.owner_table) +
-         " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET namespace = $2, "
-         "pipeline = $3";
-  const Param params[] = {text_param(name), text_param(owner), text_param(options_.pipeline)};
   return connection.add(sql_, params, std::move(stop));
 }
 
@@ -579,15 +379,20 @@ WriteResult RowWriter::find_culprit(Connection& connection, const PipelineEnd& e
                                  [&](const Work& each) { return each.statement == end.statement; });
   if (work == works_.end()) return write_failed(Error{React::kFatal, end.error->what, end.error->hint});
   if (work->event != nullptr) return write_failed(*end.error, 0, index_of(work->event));
+  return find_culprit_in(connection, *work, *end.error, std::move(stop));
+}
+
+WriteResult RowWriter::find_culprit_in(Connection& connection, const Work& work, const Error& error,
+                                       std::stop_token stop) {
   // rows_[begin, good) pass, rows_[begin, bad) fail.
-  size_t good = work->begin, bad = work->end;
+  size_t good = work.begin, bad = work.end;
   while (bad - good > 1) {
     const size_t middle = good + (bad - good) / 2;
-    auto failed = fails(connection, *work, middle, stop);
+    auto failed = fails(connection, work, middle, stop);
     if (!failed) return write_failed(std::move(failed).error());
     (*failed ? bad : good) = middle;
   }
-  return write_failed(*end.error, 0, index_of(rows_[good].event));
+  return write_failed(error, 0, index_of(rows_[good].event));
 }
 
 }  // namespace tidemark::postgres

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -16,10 +18,22 @@
 #include "core/sink.h"
 #include "sinks/postgres/array.h"
 #include "sinks/postgres/connection.h"
+#include "sinks/postgres/jsonb_values.h"
 
 namespace tidemark::postgres {
 
 enum class Mode { kCurrent, kLog };
+
+inline constexpr const char* kLogColumns =
+    "token text PRIMARY KEY, cluster_time timestamp with time zone, op text, ns text, id text, doc jsonb, "
+    "before jsonb, "
+    "\"update\" jsonb";
+
+// Tokens are compared byte by byte; a database's own collation may order them otherwise.
+inline constexpr const char* kGuardedUpdate =
+    " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
+    "excluded.cluster_time "
+    "WHERE excluded.token COLLATE \"C\" > t.token COLLATE \"C\"";
 
 class RowWriter {
  public:
@@ -44,6 +58,19 @@ class RowWriter {
   // Adds the statements of the prepared batch to the pipeline under way. An error is kReject (a document that jsonb can't
   // hold: end the pipeline with a rollback) or a lost connection.
   WriteResult add(Connection& connection, std::stop_token stop);
+  // What every part of a write_in_parts() stands behind: `add` adds a statement to the pipeline that fails where this owner
+  // was fenced, and `refusal` makes an error of that failure. Both empty for a sink without a position.
+  struct Fence {
+    std::function<Status()> add;
+    std::function<std::optional<Error>(const PipelineEnd&)> refusal;
+  };
+  // Whether the batch clears or moves tables: that grows with the tables, and no statement and no transaction may.
+  bool needs_parts() const;
+  // Whether what went wrong is less likely in smaller statements.
+  static bool parts_may_help(const PipelineEnd& end);
+  // Instead of add(): writes the prepared batch in transactions of its own, each of one bounded statement. What was broken
+  // off is done again and changes nothing twice: rows are guarded by their tokens.
+  WriteResult write_in_parts(Connection& connection, const Fence& fence, std::stop_token stop);
   // After a pipeline failed with kReject at `statement`: which event it was. Tries parts of that statement in
   // transactions that it rolls back. REQUIRES no open transaction.
   WriteResult find_culprit(Connection& connection, const PipelineEnd& end, std::stop_token stop);
@@ -68,6 +95,9 @@ class RowWriter {
     size_t end;
     const Event* event;    // of a barrier
     size_t statement = 0;  // its place in the pipeline
+
+    // It is as large as the table.
+    bool grows() const { return kind == Kind::kClear || kind == Kind::kMoveClear || kind == Kind::kMoveCopy; }
   };
 
   uint32_t table_index(const TableName& name);
@@ -88,7 +118,9 @@ class RowWriter {
   bool is_reserved(const TableName& name) const;
   void lay_out_current();
   void lay_out_log();
-  Status lay_out_other_forms(Connection& connection, std::stop_token stop);
+  WriteResult lay_out_other_forms(Connection& connection, std::stop_token stop);
+  Status find_fresh(Connection& connection, uint32_t table, std::span<const RowChange* const> changes,
+                    std::vector<const RowChange*>& fresh, std::stop_token stop);
   void lay_out_rows(Work::Kind kind, uint32_t table, size_t begin);
   Status add_work(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                   std::stop_token stop);
@@ -99,10 +131,18 @@ class RowWriter {
                        std::stop_token stop);
   Status add_log(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                  std::stop_token stop);
-  Status add_barrier(Connection& connection, const Work& work, std::stop_token stop);
+  Status add_barrier(Connection& connection, const Work& work, uint64_t first_page, uint64_t end_page,
+                     std::stop_token stop);
+  PipelineEnd run_part(Connection& connection, const Fence& fence,
+                       const std::function<Status()>& add_statement, std::stop_token stop);
+  WriteResult write_rows(Connection& connection, const Work& work, const Fence& fence, std::stop_token stop);
+  WriteResult write_barrier(Connection& connection, const Work& work, const Fence& fence,
+                            std::stop_token stop);
+  WriteResult find_culprit_in(Connection& connection, const Work& work, const Error& error,
+                              std::stop_token stop);
   Status add_owner(Connection& connection, const Work& work, std::stop_token stop);
   Status add_document(ArrayParam& column, bson::View document);
-  Status check_document(std::string_view json) const;
+  Status check_document(bson::View document, std::string_view json) const;
   Result<bool> fails(Connection& connection, const Work& work, size_t end, std::stop_token stop);
   size_t index_of(const Event* event) const { return static_cast<size_t>(event - events_.data()); }
 
@@ -124,8 +164,5 @@ class RowWriter {
   ArrayParam ids_, docs_, tokens_, times_, ops_, namespaces_, befores_, updates_;
   std::string ids_text_, text_, token_, sql_;
 };
-
-// True when the text holds the escape of U+0000, which jsonb refuses.
-bool contains_nul_escape(std::string_view json);
 
 }  // namespace tidemark::postgres

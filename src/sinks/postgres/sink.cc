@@ -116,10 +116,12 @@ class PostgresSink final : public Sink {
     if (connection_ == nullptr || connection_->lost()) return write_failed(closed());
     if (stop.stop_requested()) return write_failed(stopped());
     if (auto prepared = rows_.prepare(*connection_, events, stop); !prepared) return prepared;
+    if (rows_.needs_parts()) return rows_.write_in_parts(*connection_, {}, stop);
     PipelineEnd end;
     auto written = run_transaction(*connection_, rows_, stop, end, [] { return Status(); });
-    if (!written && end.error && end.error->react == React::kReject)
-      return rows_.find_culprit(*connection_, end, stop);
+    if (written || connection_->lost() || stop.stop_requested()) return written;
+    if (postgres::RowWriter::parts_may_help(end)) return rows_.write_in_parts(*connection_, {}, stop);
+    if (end.error && end.error->react == React::kReject) return rows_.find_culprit(*connection_, end, stop);
     return written;
   }
 
@@ -170,15 +172,20 @@ class PostgresTransactionalSink final : public TransactionalSink {
       return prepared;
     }
     PipelineEnd end;
-    auto written = run_transaction(connection, rows_, stop, end, [&] {
-      return lease_.add_save(resume_after, context_.clock->wall_ms(), stop);
-    });
+    bool in_parts = rows_.needs_parts();
+    auto written = in_parts ? write_in_parts(resume_after, end, stop) : write_whole(resume_after, end, stop);
+    if (!in_parts && !written && !connection.lost() && !stop.stop_requested() &&
+        postgres::RowWriter::parts_may_help(end)) {
+      in_parts = true;
+      written = write_in_parts(resume_after, end, stop);
+    }
     if (written) {
       last_ = resume_after;
       return written;
     }
     if (connection.lost()) return resolve(resume_after, std::move(written), stop);
-    if (postgres::PositionLease::is_fenced(end, kSaveStatement)) return write_failed(lease_.fenced_error());
+    if (in_parts) return written;
+    if (postgres::PositionLease::is_fenced(end, kSaveStatement)) return write_failed(lease_.refusal(stop));
     if (end.error && end.error->react == React::kReject) {
       written = rows_.find_culprit(connection, end, stop);
       if (connection.lost()) lease_.release();
@@ -197,6 +204,29 @@ class PostgresTransactionalSink final : public TransactionalSink {
  private:
   static constexpr size_t kSaveStatement = 1;  // after BEGIN
 
+  WriteResult write_whole(const Position& resume_after, PipelineEnd& end, std::stop_token stop) {
+    return run_transaction(*lease_.connection(), rows_, stop, end,
+                           [&] { return lease_.add_save(resume_after, context_.clock->wall_ms(), stop); });
+  }
+
+  // The rows in transactions of their own, each behind a save of the position as it was, which fails where another owner
+  // has taken over; then the new position alone. Rows that stand before it are guarded, should they come again.
+  WriteResult write_in_parts(const Position& resume_after, PipelineEnd& end, std::stop_token stop) {
+    Connection& connection = *lease_.connection();
+    const auto refusal = [this](const PipelineEnd& failed) -> std::optional<Error> {
+      if (!postgres::PositionLease::is_fenced(failed, kSaveStatement)) return std::nullopt;
+      return lease_.fenced_error();
+    };
+    const auto fence = [&] { return lease_.add_save(last_, context_.clock->wall_ms(), stop); };
+    if (auto rows = rows_.write_in_parts(connection, {fence, refusal}, stop); !rows) return rows;
+    connection.start_pipeline();
+    if (Status added = lease_.add_save(resume_after, context_.clock->wall_ms(), stop); !added)
+      return write_failed(std::move(added).error());
+    end = connection.finish(stop);
+    if (!end.error) return {};
+    return write_failed(postgres::PositionLease::is_fenced(end, 0) ? lease_.refusal(stop) : *end.error);
+  }
+
   // The COMMIT may have been done or not. A new session that has raised the epoch sees the truth, since the old one can't
   // commit any more.
   WriteResult resolve(const Position& resume_after, WriteResult failure, std::stop_token stop) {
@@ -204,8 +234,8 @@ class PostgresTransactionalSink final : public TransactionalSink {
     const bool telling = last_ != resume_after;
     auto stored = lease_.reacquire(stop);
     if (!stored) {
-      const bool fenced = stored.error().react == React::kFenced;
-      return fenced ? write_failed(std::move(stored).error()) : failure;
+      const bool final = postgres::PositionLease::is_final(stored.error());
+      return final ? write_failed(std::move(stored).error()) : failure;
     }
     last_ = *stored ? (*stored)->position : Position();
     if (telling && last_ == resume_after) return {};

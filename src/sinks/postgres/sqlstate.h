@@ -21,6 +21,9 @@ Reaction reaction_to(std::string_view sqlstate);
 // certificates that aren't there and servers that aren't trusted are refusals; anything else is the network.
 Reaction reaction_without_code(std::string_view message);
 
+inline constexpr std::string_view kQueryCanceled = "57014";
+inline constexpr std::string_view kOutOfMemory = "53200";
+inline constexpr std::string_view kTooComplex = "54001";
 inline constexpr std::string_view kDivisionByZero = "22012";
 inline constexpr std::string_view kLockNotAvailable = "55P03";
 inline constexpr std::string_view kDuplicateTable = "42P07";

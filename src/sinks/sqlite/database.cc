@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include "base/log.h"
+
 namespace tidemark::sqlite {
 namespace {
 
@@ -138,13 +140,66 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
   TIDEMARK_TRY(
       database->exec(options.synchronous_full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
   TIDEMARK_TRY(database->exec("PRAGMA cache_size = -8192"));
-  // A checkpoint every 32 MiB of log instead of every 4: rows that arrive in random order touch as many pages as there
-  // are rows, and each checkpoint writes all of them. Doubles the rate of a catch-up.
-  TIDEMARK_TRY(database->exec("PRAGMA wal_autocheckpoint = 8000"));
+  sqlite3_wal_hook(database->handle_, &Database::on_wal, database.get());
+  // What a checkpoint has emptied after a time of growth is given back.
+  TIDEMARK_TRY(database->exec("PRAGMA journal_size_limit = 67108864"));
   return database;
 }
 
 Database::~Database() { sqlite3_close_v2(handle_); }
+
+// After each commit, with the pages in the log. A checkpoint copies what no reader holds back; while one keeps a snapshot, the
+// log can't begin anew, whatever is done here, and grows with every commit: that is said, at each doubling.
+int Database::on_wal(void* self, sqlite3* handle, const char* schema, int pages) {
+  auto* database = static_cast<Database*>(self);
+  if (pages < database->options_.checkpoint_pages) return SQLITE_OK;
+  int in_log = 0, copied = 0;
+  sqlite3_wal_checkpoint_v2(handle, schema, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+  if (in_log < database->options_.wal_pages_warn || copied >= in_log) {
+    if (copied >= in_log) database->wal_pages_said_ = 0;
+    return SQLITE_OK;
+  }
+  if (in_log < 2 * database->wal_pages_said_) return SQLITE_OK;
+  database->wal_pages_said_ = in_log;
+  log::warn(
+      "sqlite {}: {}-wal has grown to {} MiB, because another process keeps reading an old state of the "
+      "database: let it "
+      "end its transaction (an open cursor, a forgotten BEGIN), and the next checkpoint empties the file",
+      database->path(), database->path(), (int64_t{in_log} * 4096) >> 20);
+  return SQLITE_OK;
+}
+
+Status Database::check_named() {
+  int moved = 0;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  const bool log_gone = moved == 0 && log_is_gone();
+  if (moved == 0 && !log_gone) return {};
+  return fail(
+      React::kConfig,
+      "sqlite " + path() +
+          (log_gone
+               ? ": the file's log (-wal) was removed while the pipeline ran, and its last commits with it"
+               : ": the file was removed, moved or replaced while the pipeline ran; rows and position went "
+                 "with it"),
+      "stop who does that. Put the file back as it was, with its -wal, and start again: it goes on where "
+      "that file "
+      "stands. Where it is lost, `tidemark position init` and copy anew");
+}
+
+// Of a database in WAL mode whose log has something that the file has not.
+bool Database::log_is_gone() const {
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr) return false;
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  // Not SQLITE_ACCESS_EXISTS, for which an empty file is none.
+  int there = 1;
+  if (vfs == nullptr ||
+      vfs->xAccess(vfs, (path() + "-wal").c_str(), SQLITE_ACCESS_READWRITE, &there) != SQLITE_OK)
+    return false;
+  return there == 0;
+}
 
 Status Database::exec(const std::string& sql) {
   const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);

@@ -159,6 +159,13 @@ Status PositionTable::update(Database& database) {
                    .bind(8, row_.checksum)
                    .run());
   if (database.changes() == 1) return {};
+  TIDEMARK_ASSIGN(const auto there, read_row(database, row_.pipeline));
+  if (!there) {
+    return fail(React::kConfig,
+                where(database) + ": the position of pipeline '" + row_.pipeline +
+                    "' is gone while the pipeline runs: its row was deleted",
+                "restore the file from a copy, or `tidemark position init` and copy anew");
+  }
   return fail(React::kFenced,
               where(database) + ": another instance has taken over pipeline '" + row_.pipeline + "'",
               "let one instance run; this one has written nothing more");
@@ -191,7 +198,8 @@ Result<std::optional<StoredPosition>> SqlitePositionStore::acquire(const Positio
 Status SqlitePositionStore::save(const DurablePosition& position, std::stop_token stop) {
   assert(database_ != nullptr);
   const Database::StopScope scope(*database_, std::move(stop));
-  return table_.save(*database_, position.get(), context_.clock->wall_ms());
+  TIDEMARK_TRY(table_.save(*database_, position.get(), context_.clock->wall_ms()));
+  return database_->check_named();
 }
 
 Result<std::optional<StoredPosition>> SqlitePositionStore::peek(const std::string& pipeline,

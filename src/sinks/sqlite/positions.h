@@ -32,12 +32,12 @@ class PositionTable {
   Result<std::optional<StoredPosition>> read(Database& database, const std::string& pipeline);
 
   const std::string& name() const { return table_; }
+  std::string where(const Database& database) const;
 
  private:
   Result<std::optional<PositionRow>> read_row(Database& database, const std::string& pipeline);
   Result<std::optional<StoredPosition>> take_in_transaction(Database& database);
   Status update(Database& database);
-  std::string where(const Database& database) const;
 
   std::string table_;
   PositionContext context_;

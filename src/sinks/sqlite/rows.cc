@@ -1,6 +1,9 @@
 #include "sinks/sqlite/rows.h"
 
+#include <algorithm>
+
 #include "bson/json.h"
+#include "bson/json_reader.h"
 #include "core/row_identity.h"
 
 namespace tidemark::sqlite {
@@ -8,6 +11,9 @@ namespace {
 
 // Prepared statements are kept for so many tables; a deployment may have any number of collections.
 constexpr size_t kTablesMax = 512;
+// So many rows of a table that is cleared or moved are one transaction: the log of the database holds all pages that a
+// transaction touches, and every other process waits for it.
+constexpr int kPartRows = 5000;
 
 constexpr const char* kCurrentColumns = "id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT";
 constexpr const char* kLogColumns =
@@ -50,8 +56,14 @@ WriteResult RowWriter::prepare(std::span<const Event> events) {
   return plan_.plan(events, &refused_);
 }
 
-WriteResult RowWriter::write(Database& database, std::span<const Event> events) {
-  return mode_ == Mode::kLog ? write_log(database, events) : write_current(database, events);
+bool RowWriter::needs_parts() const {
+  if (mode_ == Mode::kLog) return false;
+  return std::any_of(plan_.steps().begin(), plan_.steps().end(),
+                     [](const RowStep& step) { return step.barrier.kind != RowBarrier::Kind::kNone; });
+}
+
+WriteResult RowWriter::write(Database& database, std::span<const Event> events, const NextPart& next_part) {
+  return mode_ == Mode::kLog ? write_log(database, events) : write_current(database, events, next_part);
 }
 
 // --- tables
@@ -77,7 +89,11 @@ Result<RowWriter::Table*> RowWriter::table(Database& database, const std::string
     TIDEMARK_ASSIGN(table.look, database.prepare("SELECT doc, token FROM " + target + " WHERE id = ?1"));
     TIDEMARK_ASSIGN(table.older,
                     database.prepare("SELECT 1 FROM " + target + " WHERE id = ?1 AND token < ?2"));
-    TIDEMARK_ASSIGN(table.clear, database.prepare("DELETE FROM " + target + " WHERE token < ?1"));
+    TIDEMARK_ASSIGN(table.clear,
+                    database.prepare("DELETE FROM " + target + " WHERE id > ?2 AND id <= ?3 AND token < ?1"));
+    TIDEMARK_ASSIGN(table.range,
+                    database.prepare("SELECT max(id) FROM (SELECT id FROM " + target +
+                                     " WHERE id > ?1 ORDER BY id LIMIT " + std::to_string(kPartRows) + ")"));
   }
   if (tables_.size() >= kTablesMax) tables_.clear();
   return &tables_.emplace(name, std::move(table)).first->second;
@@ -195,7 +211,8 @@ WriteResult RowWriter::failed_for(Error error, const Namespace& ns, size_t culpr
 
 // --- mode current
 
-WriteResult RowWriter::write_current(Database& database, std::span<const Event> events) {
+WriteResult RowWriter::write_current(Database& database, std::span<const Event> events,
+                                     const NextPart& next_part) {
   const auto failed_at = [&](Error error, const Event* event) {
     return write_failed(std::move(error), 0, static_cast<size_t>(event - events.data()));
   };
@@ -213,7 +230,7 @@ WriteResult RowWriter::write_current(Database& database, std::span<const Event> 
       }
       if (auto done = change(*rows, each); !done) return failed_at(std::move(done).error(), each.event);
     }
-    if (auto done = barrier(database, step.barrier); !done) {
+    if (auto done = barrier(database, step.barrier, next_part); !done) {
       if (step.barrier.kind != RowBarrier::Kind::kMove)
         return failed_at(std::move(done).error(), step.barrier.event);
       return failed_for(std::move(done).error(), step.barrier.event->to,
@@ -266,23 +283,38 @@ Result<bool> RowWriter::is_meant(Table& table, const RowChange& change) {
     return kept == meant;
   }
   // Text that is no document is somebody else's; it goes as it went before.
-  const auto document = bson::Document::from_json(doc_);
+  const auto document = bson::read_json(doc_);
   return !document || matches_shard_key(change.if_key, *document);
 }
 
-Status RowWriter::barrier(Database& database, const RowBarrier& barrier) {
+Status RowWriter::barrier(Database& database, const RowBarrier& barrier, const NextPart& next_part) {
   if (barrier.kind == RowBarrier::Kind::kNone) return {};
-  if (barrier.kind == RowBarrier::Kind::kMove) return move(database, barrier);
-  return clear(database, plan_.tables()[barrier.table].name, *barrier.event, barrier.event->ns);
+  if (barrier.kind == RowBarrier::Kind::kMove) return move(database, barrier, next_part);
+  return clear(database, plan_.tables()[barrier.table].name, *barrier.event, barrier.event->ns, next_part);
 }
 
-// Removes what is older than the event from the table, if that is of the collection it concerns.
-Status RowWriter::clear(Database& database, const std::string& name, const Event& event,
-                        const Namespace& ns) {
+Result<bool> RowWriter::next_range(Table& table, const std::string& after, std::string& last) {
+  TIDEMARK_ASSIGN(const bool any, table.range.bind(1, after).step());
+  last = any ? table.range.text(0) : std::string();
+  table.range.reset();
+  return !last.empty();
+}
+
+// Removes what is older than the event from the table, if that is of the collection it concerns. By ranges of the key: what
+// was broken off goes on with the rows that are left.
+Status RowWriter::clear(Database& database, const std::string& name, const Event& event, const Namespace& ns,
+                        const NextPart& next_part) {
   TIDEMARK_ASSIGN(const bool there, is_of(database, name, event, ns));
   if (!there) return {};
   TIDEMARK_ASSIGN(Table * rows, table(database, name));
-  TIDEMARK_TRY(rows->clear.bind(1, event.id).run());
+  std::string after, last;
+  while (true) {
+    TIDEMARK_ASSIGN(const bool more, next_range(*rows, after, last));
+    if (!more) break;
+    TIDEMARK_TRY(rows->clear.bind(1, event.id).bind(2, after).bind(3, last).run());
+    TIDEMARK_TRY(next_part());
+    after.swap(last);
+  }
   return frees_table(event) && ns == event.ns ? free_table(database, name) : Status();
 }
 
@@ -294,23 +326,33 @@ Result<bool> RowWriter::is_of(Database& database, const std::string& name, const
   return concerns(event, ns, owner);
 }
 
-Status RowWriter::move(Database& database, const RowBarrier& barrier) {
+Status RowWriter::move(Database& database, const RowBarrier& barrier, const NextPart& next_part) {
   const Event& event = *barrier.event;
   const std::string& from = plan_.tables()[barrier.table].name;
   const std::string& to = plan_.tables()[barrier.target].name;
-  TIDEMARK_TRY(clear(database, to, event, event.to));
+  TIDEMARK_TRY(clear(database, to, event, event.to, next_part));
   TIDEMARK_ASSIGN(const bool has_rows, is_of(database, from, event, event.ns));
   if (!has_rows) return {};
   // Both must exist before either is used: making the second may drop the statements of the first.
   if (auto made = table(database, from); !made) return fail(std::move(made).error());
   if (auto made = owned_table(database, to, event.to); !made) return fail(std::move(made).error());
-  TIDEMARK_ASSIGN(Statement copy,
-                  database.prepare("INSERT INTO " + quoted(to) +
-                                   "(id, doc, token, cluster_time) SELECT id, doc, ?1, ?2 FROM " +
-                                   quoted(from) + " WHERE token < ?1" + kGuardedUpdate));
+  TIDEMARK_ASSIGN(
+      Statement copy,
+      database.prepare("INSERT INTO " + quoted(to) +
+                       "(id, doc, token, cluster_time) SELECT id, doc, ?1, ?2 FROM " + quoted(from) +
+                       " WHERE id > ?3 AND id <= ?4 AND token < ?1" + kGuardedUpdate));
+  TIDEMARK_ASSIGN(Table * source, table(database, from));
   render_time(event);
-  TIDEMARK_TRY(copy.bind(1, event.id).bind(2, time_).run());
-  return clear(database, from, event, event.ns);
+  std::string after, last;
+  while (true) {
+    TIDEMARK_ASSIGN(const bool more, next_range(*source, after, last));
+    if (!more) break;
+    TIDEMARK_TRY(copy.bind(1, event.id).bind(2, time_).bind(3, after).bind(4, last).run());
+    TIDEMARK_TRY(source->clear.bind(1, event.id).bind(2, after).bind(3, last).run());
+    TIDEMARK_TRY(next_part());
+    after.swap(last);
+  }
+  return clear(database, from, event, event.ns, next_part);
 }
 
 // --- mode log

@@ -2,6 +2,7 @@
 // runs the guarded statements. Knows nothing of positions and transactions. One thread; owned by one sink.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -41,9 +42,13 @@ class RowWriter {
   Status open(Database& database);
   // What can be refused without touching the database. REQUIRES: write() of the same events comes next.
   WriteResult prepare(std::span<const Event> events);
-  // REQUIRES prepare(events) and an open transaction. After an error the caller rolls back and calls
-  // forget().
-  WriteResult write(Database& database, std::span<const Event> events);
+  // Whether the prepared batch clears or moves tables: that grows with the tables, and no transaction may.
+  bool needs_parts() const;
+  // Commits what was written and begins the next transaction.
+  using NextPart = std::function<Status()>;
+  // REQUIRES prepare(events) and an open transaction; the caller commits. Where the batch needs parts, `next_part` is called
+  // between them. After an error the caller rolls back and calls forget(); what is written already changes nothing twice.
+  WriteResult write(Database& database, std::span<const Event> events, const NextPart& next_part);
   // Drops the prepared statements: they don't outlive a database, nor tables that a rollback took back.
   void forget() { tables_.clear(); }
 
@@ -53,7 +58,8 @@ class RowWriter {
     Statement remove;   // current
     Statement look;     // current: document and guard of a row
     Statement older;    // current: whether a row is there and older
-    Statement clear;    // current
+    Statement clear;    // current: of a range of ids
+    Statement range;    // current: the last id of the next rows
     std::string owner;  // current: the collection whose rows it holds, once that is known
   };
 
@@ -75,12 +81,15 @@ class RowWriter {
   Status change(Table& table, const RowChange& change);
   Status remove_other_forms(Table& table, const RowChange& change);
   Result<bool> is_meant(Table& table, const RowChange& change);
-  Status barrier(Database& database, const RowBarrier& barrier);
-  Status move(Database& database, const RowBarrier& barrier);
-  Status clear(Database& database, const std::string& name, const Event& event, const Namespace& ns);
+  Status barrier(Database& database, const RowBarrier& barrier, const NextPart& next_part);
+  Status move(Database& database, const RowBarrier& barrier, const NextPart& next_part);
+  Status clear(Database& database, const std::string& name, const Event& event, const Namespace& ns,
+               const NextPart& next_part);
+  // The next range of ids behind `after`, up to and including `last`; false at the end.
+  Result<bool> next_range(Table& table, const std::string& after, std::string& last);
   // A table stands there, and its rows are of the collection that the event concerns.
   Result<bool> is_of(Database& database, const std::string& name, const Event& event, const Namespace& ns);
-  WriteResult write_current(Database& database, std::span<const Event> events);
+  WriteResult write_current(Database& database, std::span<const Event> events, const NextPart& next_part);
   WriteResult write_log(Database& database, std::span<const Event> events);
   Status log(Table& table, const Event& event);
   void render_time(const Event& event);

@@ -77,6 +77,8 @@ class SqliteSink final : public Sink {
 
   Status open(std::stop_token stop) override {
     if (stop.stop_requested()) return stopped();
+    // Before a new file is made in its place.
+    if (database_ != nullptr) TIDEMARK_TRY(database_->check_named());
     close();
     TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
     const Database::StopScope scope(*database_, stop);
@@ -105,9 +107,18 @@ class SqliteSink final : public Sink {
  private:
   WriteResult transaction(std::span<const Event> events) {
     if (auto begun = database_->begin(); !begun) return write_failed(std::move(begun).error());
-    if (auto written = rows_.write(*database_, events); !written) return written;
-    if (auto committed = database_->commit(); !committed) return write_failed(std::move(committed).error());
+    const auto next_part = [this]() -> Status {
+      TIDEMARK_TRY(commit());
+      return database_->begin();
+    };
+    if (auto written = rows_.write(*database_, events, next_part); !written) return written;
+    if (auto committed = commit(); !committed) return write_failed(std::move(committed).error());
     return {};
+  }
+
+  Status commit() {
+    TIDEMARK_TRY(database_->commit());
+    return database_->check_named();
   }
 
   const Options options_;
@@ -172,6 +183,7 @@ class SqliteTransactionalSink final : public TransactionalSink {
 
  private:
   Result<std::optional<StoredPosition>> reopen(std::stop_token stop) {
+    if (database_ != nullptr) TIDEMARK_TRY(database_->check_named());
     disconnect();
     TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
     auto loaded = [&]() -> Result<std::optional<StoredPosition>> {
@@ -180,6 +192,14 @@ class SqliteTransactionalSink final : public TransactionalSink {
       TIDEMARK_TRY(rows_.open(*database_));
       return positions_.take(*database_, position_context_);
     }();
+    // A position that was there is never replaced by none: that would be a start from nowhere.
+    if (loaded && !*loaded && !last_.empty()) {
+      loaded =
+          fail(React::kConfig,
+               positions_.where(*database_) + ": the position of pipeline '" + position_context_.pipeline +
+                   "' is gone while the pipeline runs: its row or its table was deleted",
+               "restore the file from a copy, or `tidemark position init` and copy anew");
+    }
     if (!loaded)
       disconnect();
     else
@@ -193,15 +213,32 @@ class SqliteTransactionalSink final : public TransactionalSink {
   }
 
   WriteResult transaction(std::span<const Event> events, const Position& resume_after, bool& commit_failed) {
+    const auto save = [this](const Position& position) {
+      return positions_.save(*database_, position, context_.clock->wall_ms());
+    };
+    const auto commit = [this, &commit_failed]() -> Status {
+      if (Status done = database_->commit(); !done) {
+        commit_failed = true;
+        return done;
+      }
+      return database_->check_named();
+    };
+    // In parts, each stands behind the position as it was; the new one is saved with the last.
+    const bool in_parts = rows_.needs_parts();
+    const auto next_part = [&]() -> Status {
+      TIDEMARK_TRY(commit());
+      TIDEMARK_TRY(database_->begin());
+      return save(last_);
+    };
     if (auto begun = database_->begin(); !begun) return write_failed(std::move(begun).error());
     // First the position: an owner that was fenced finds out before it writes a row.
-    if (auto saved = positions_.save(*database_, resume_after, context_.clock->wall_ms()); !saved)
+    if (auto saved = save(in_parts ? last_ : resume_after); !saved)
       return write_failed(std::move(saved).error());
-    if (auto written = rows_.write(*database_, events); !written) return written;
-    if (auto committed = database_->commit(); !committed) {
-      commit_failed = true;
-      return write_failed(std::move(committed).error());
+    if (auto written = rows_.write(*database_, events, next_part); !written) return written;
+    if (in_parts) {
+      if (auto saved = save(resume_after); !saved) return write_failed(std::move(saved).error());
     }
+    if (auto committed = commit(); !committed) return write_failed(std::move(committed).error());
     return {};
   }
 
@@ -212,7 +249,8 @@ class SqliteTransactionalSink final : public TransactionalSink {
     const bool telling = last_ != resume_after;
     auto loaded = reopen(stop);
     if (telling && loaded && *loaded && (*loaded)->position == resume_after) return {};
-    if (!loaded && loaded.error().react == React::kFenced) return write_failed(std::move(loaded).error());
+    if (!loaded && (loaded.error().react == React::kFenced || loaded.error().react == React::kConfig))
+      return write_failed(std::move(loaded).error());
     return failure;
   }
 

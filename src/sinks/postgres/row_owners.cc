@@ -1,0 +1,156 @@
+// Whose table is it: a table holds the rows of one collection, and stands under its owner's name in a table of owners.
+#include <algorithm>
+#include <array>
+
+#include "sinks/postgres/rows.h"
+#include "sinks/postgres/tables.h"
+
+namespace tidemark::postgres {
+namespace {
+
+Param text_param(std::string_view text) { return {text, true, false, kText}; }
+
+// Of a failure to make one table: another thing of this name stands there, or the server takes no such name.
+bool is_about_the_name(const std::string& sqlstate, const Error& error) {
+  constexpr std::array kStates = {"42939", "42602", "42622", "42809", "42P06", "42P07", "22021", "22P05"};
+  if (error.react == React::kReject) return true;
+  if (error.react != React::kConfig) return false;
+  return sqlstate.empty() || std::find(kStates.begin(), kStates.end(), sqlstate) != kStates.end();
+}
+
+}  // namespace
+
+WriteResult RowWriter::settle_tables(Connection& connection, std::stop_token stop) {
+  std::vector<Work> kept;
+  std::set<std::string> freed;  // by a barrier of this batch, which hasn't run yet
+  for (const Work& work : works_) {
+    if (work.event != nullptr) {
+      // The only barrier that writes is a move, into its target.
+      if (Status settled = settle_barrier(connection, work, freed, kept, stop); !settled)
+        return failed_for(std::move(settled).error(), work.event->to, work.event);
+      continue;
+    }
+    const Event* event = rows_[work.begin].event;
+    if (Status settled = own(connection, work.table, log_place(*event), event, freed, kept, stop); !settled)
+      return failed_for(std::move(settled).error(), log_place(*event), event);
+    kept.push_back(work);
+  }
+  works_ = std::move(kept);
+  return {};
+}
+
+Status RowWriter::settle_barrier(Connection& connection, const Work& work, std::set<std::string>& freed,
+                                 std::vector<Work>& kept, std::stop_token stop) {
+  const Event& event = *work.event;
+  const Namespace& concerned = work.kind == Work::Kind::kMoveClear ? event.to : event.ns;
+  TIDEMARK_ASSIGN(const bool there, is_of(connection, work.table, event, concerned, stop));
+  if (!there) return {};
+  if (work.kind == Work::Kind::kMoveCopy)
+    TIDEMARK_TRY(own(connection, work.target, event.to, &event, freed, kept, std::move(stop)));
+  kept.push_back(work);
+  if (work.kind != Work::Kind::kClear || !frees_table(event)) return {};
+  const std::string name = tables_[work.table].text();
+  freed.insert(name);
+  owners_.erase(name);
+  kept.push_back({Work::Kind::kFree, work.table, work.table, 0, 0, &event});
+  return {};
+}
+
+Status RowWriter::own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
+                      const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop) {
+  const TableName& name = tables_[table];
+  if (is_reserved(name))
+    return fail(React::kReject, connection.describe() + ": table '" + name.text() + "' is the program's own");
+  TIDEMARK_TRY(ensure(connection, name, stop));
+  if (mode_ == Mode::kLog) return {};
+  const std::string wanted = RefusedNames::text_of(ns);
+  std::string& owner = owners_[name.text()];
+  if (owner.empty() && freed.contains(name.text())) {
+    owner = wanted;
+    kept.push_back({Work::Kind::kOwn, table, table, 0, 0, event});
+    return {};
+  }
+  if (owner.empty()) {
+    const std::string params[] = {name.text(), wanted, options_.pipeline};
+    TIDEMARK_TRY(
+        connection.query("INSERT INTO " + sql_name(options_.owner_table) +
+                             " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                         params, stop));
+    TIDEMARK_ASSIGN(owner, owner_of(connection, name, std::move(stop)));
+  }
+  if (owner == wanted) return {};
+  return fail(owned_by_another(connection.describe(), name.text(), owner, ns));
+}
+
+Status RowWriter::ensure(Connection& connection, const TableName& name, std::stop_token stop) {
+  if (known_.contains(name.text())) return {};
+  auto made =
+      ensure_table(connection, name, mode_ == Mode::kLog ? kLogColumns : kCurrentColumns, std::move(stop));
+  if (made) {
+    known_.insert(name.text());
+    return {};
+  }
+  Error error = std::move(made).error();
+  if (!pattern_.fixed() && is_about_the_name(connection.sqlstate(), error)) error.react = React::kReject;
+  return fail(std::move(error));
+}
+
+Result<bool> RowWriter::is_of(Connection& connection, uint32_t table, const Event& event, const Namespace& ns,
+                              std::stop_token stop) {
+  const TableName& name = tables_[table];
+  // PostgreSQL would cut a name that is too long, and find another's table.
+  if (!fits_name(name) || is_reserved(name)) return false;
+  if (!known_.contains(name.text())) {
+    TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
+    if (shape != kCurrentColumns) return false;
+  }
+  // Unknown ones are asked for each time: another pipeline may have taken the table meanwhile.
+  const auto known = owners_.find(name.text());
+  if (known != owners_.end() && !known->second.empty()) return concerns(event, ns, known->second);
+  TIDEMARK_ASSIGN(const std::string owner, owner_of(connection, name, std::move(stop)));
+  return concerns(event, ns, owner);
+}
+
+Result<std::string> RowWriter::owner_of(Connection& connection, const TableName& name, std::stop_token stop) {
+  const std::string text = name.text();
+  TIDEMARK_ASSIGN(const Rows found, connection.query("SELECT namespace FROM " +
+                                                         sql_name(options_.owner_table) + " WHERE name = $1",
+                                                     std::span(&text, 1), std::move(stop)));
+  return found.empty() ? std::string() : found.rows[0][0];
+}
+
+// What is wrong with one collection's table must not end the pipeline of a whole deployment.
+WriteResult RowWriter::failed_for(Error error, const Namespace& ns, const Event* event) {
+  if (pattern_.fixed() || error.react != React::kReject)
+    return write_failed(std::move(error), 0, index_of(event));
+  return refused_.refuse(ns, std::move(error), index_of(event));
+}
+
+bool RowWriter::is_reserved(const TableName& name) const {
+  if (pattern_.fixed()) return false;
+  const auto is_default_schema = [](const std::string& schema) {
+    return schema.empty() || schema == "public";
+  };
+  return std::any_of(options_.reserved.begin(), options_.reserved.end(), [&](const TableName& own) {
+    return own.name == name.name &&
+           (own.schema == name.schema || (is_default_schema(own.schema) && is_default_schema(name.schema)));
+  });
+}
+
+Status RowWriter::add_owner(Connection& connection, const Work& work, std::stop_token stop) {
+  const std::string name = tables_[work.table].text();
+  if (work.kind == Work::Kind::kFree) {
+    sql_ = "DELETE FROM " + sql_name(options_.owner_table) + " WHERE name = $1";
+    const Param param = text_param(name);
+    return connection.add(sql_, std::span(&param, 1), std::move(stop));
+  }
+  const Event& event = *work.event;
+  const std::string owner = RefusedNames::text_of(event.op == Op::kRename ? event.to : event.ns);
+  sql_ = "INSERT INTO " + sql_name(options_.owner_table) +
+         " (name, namespace, pipeline) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET namespace = $2, "
+         "pipeline = $3";
+  const Param params[] = {text_param(name), text_param(owner), text_param(options_.pipeline)};
+  return connection.add(sql_, params, std::move(stop));
+}
+
+}  // namespace tidemark::postgres
