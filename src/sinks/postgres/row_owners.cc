@@ -102,7 +102,7 @@ Result<bool> RowWriter::is_of(Connection& connection, uint32_t table, const Even
   if (!fits_name(name) || is_reserved(name)) return false;
   if (!known_.contains(name.text())) {
     TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
-    if (shape != kCurrentColumns) return false;
+    if (std::string_view(shape) != kCurrentColumns) return false;
   }
   // Unknown ones are asked for each time: another pipeline may have taken the table meanwhile.
   const auto known = owners_.find(name.text());
