@@ -33,7 +33,7 @@ constexpr Meaning kCloses[] = {
     {313, React::kRetry, "NO_CONSUMERS", ""},
     {320, React::kRetry, "CONNECTION_FORCED", "the broker shuts down, or an operator closed the connection"},
     {402, React::kConfig, "INVALID_PATH", kVhost},
-    {403, React::kConfig, "ACCESS_REFUSED", kCredentials},
+    {403, React::kDenied, "ACCESS_REFUSED", kCredentials},
     {404, React::kRetry, "NOT_FOUND", kMissing},
     {405, React::kRetry, "RESOURCE_LOCKED", "another connection has it exclusively"},
     {406, React::kConfig, "PRECONDITION_FAILED", kDeclared},
@@ -43,7 +43,7 @@ constexpr Meaning kCloses[] = {
     {504, React::kRetry, "CHANNEL_ERROR", ""},
     {505, React::kRetry, "UNEXPECTED_FRAME", ""},
     {506, React::kRetry, "RESOURCE_ERROR", kLow},
-    {530, React::kConfig, "NOT_ALLOWED", kVhost},
+    {530, React::kDenied, "NOT_ALLOWED", kVhost},
     {540, React::kConfig, "NOT_IMPLEMENTED", "this broker can't do that; RabbitMQ 3.8 or later can"},
     {541, React::kRetry, "INTERNAL_ERROR", "the broker's log says more"},
 };
@@ -72,8 +72,8 @@ constexpr Meaning kStatuses[] = {
     {AMQP_STATUS_TCP_ERROR, React::kRetry, "", kUp},
     {AMQP_STATUS_TCP_SOCKETLIB_INIT_ERROR, React::kRetry, "", ""},
     {AMQP_STATUS_SSL_ERROR, React::kRetry, "", kClient},
-    {AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, React::kConfig, "", kTls},
-    {AMQP_STATUS_SSL_PEER_VERIFY_FAILED, React::kConfig, "", kTls},
+    {AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, React::kDenied, "", kTls},
+    {AMQP_STATUS_SSL_PEER_VERIFY_FAILED, React::kDenied, "", kTls},
     {AMQP_STATUS_SSL_CONNECTION_FAILED, React::kRetry, "",
      "does the broker speak TLS on that port? check tls_ca"},
     {AMQP_STATUS_SSL_SET_ENGINE_FAILED, React::kConfig, "", ""},
@@ -88,6 +88,8 @@ Error close_error(int code, std::string_view text, std::string_view where) {
   for (const Meaning& each : kCloses) {
     if (each.code == code) meaning = each;
   }
+  if (code == 403 && says(text, "reserved prefix"))
+    meaning = {code, React::kConfig, meaning.name, "choose a name that doesn't begin with amq."};
   if (code == 406 && says(text, "larger than"))
     meaning = {code, React::kReject, meaning.name,
                "the broker refuses messages of this size: max_message_size"};

@@ -9,7 +9,7 @@
 namespace tidemark::amqp {
 
 // A channel.close, connection.close or basic.return with `code` and the broker's `text`. `where` begins the message.
-// With 406 the text says more than the code: it stands for a queue declared with other arguments (kConfig), for a message
+// With 403 a name that AMQP keeps for itself is kConfig, everything else kDenied. With 406 the text says more than the code: it stands for a queue declared with other arguments (kConfig), for a message
 // that is too large (kReject), and for an acknowledgement that came too late (kRetry).
 Error close_error(int code, std::string_view text, std::string_view where);
 

@@ -14,7 +14,7 @@ TEST(AmqpErrors, SayHowToReactToWhatTheBrokerCloses) {
   };
   const Case cases[] = {
       {320, "CONNECTION_FORCED - broker forced connection closure", React::kRetry},
-      {403, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN", React::kConfig},
+      {403, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN", React::kDenied},
       {404, "NOT_FOUND - no queue 'q' in vhost '/'", React::kRetry},
       {404, "NOT_FOUND - no exchange 'x' in vhost '/'", React::kRetry},
       {405, "RESOURCE_LOCKED - cannot obtain exclusive access", React::kRetry},
@@ -23,7 +23,7 @@ TEST(AmqpErrors, SayHowToReactToWhatTheBrokerCloses) {
       {406, "PRECONDITION_FAILED - unknown delivery tag 7", React::kRetry},
       {406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out", React::kRetry},
       {312, "NO_ROUTE", React::kRetry},
-      {530, "NOT_ALLOWED - vhost nope not found", React::kConfig},
+      {530, "NOT_ALLOWED - vhost nope not found", React::kDenied},
       {540, "NOT_IMPLEMENTED", React::kConfig},
       {541, "INTERNAL_ERROR", React::kRetry},
       {501, "FRAME_ERROR", React::kRetry},
@@ -36,14 +36,15 @@ TEST(AmqpErrors, SayHowToReactToWhatTheBrokerCloses) {
     EXPECT_EQ(error.code, each.code);
     EXPECT_NE(error.what.find(each.text), std::string::npos);
     EXPECT_EQ(error.what.rfind("here: ", 0), 0u);
-    EXPECT_TRUE(each.react != React::kConfig || !error.hint.empty()) << each.text;
+    EXPECT_TRUE((each.react != React::kConfig && each.react != React::kDenied) || !error.hint.empty())
+        << each.text;
   }
 }
 
-TEST(AmqpErrors, AMissingVhostIsTheOperatorsAndAMissingQueueMayStillCome) {
+TEST(AmqpErrors, AMissingVhostIsARefusalAndAMissingQueueMayStillCome) {
   EXPECT_EQ(close_error(404, "NOT_FOUND - no queue 'q' in vhost '/'", "x").react, React::kRetry);
   EXPECT_EQ(close_error(530, "NOT_ALLOWED - access to vhost 'v' refused for user 'u'", "x").react,
-            React::kConfig);
+            React::kDenied);
 }
 
 TEST(AmqpErrors, SayHowToReactToTheLibrary) {
@@ -58,8 +59,8 @@ TEST(AmqpErrors, SayHowToReactToTheLibrary) {
       {AMQP_STATUS_TIMEOUT, React::kRetry},
       {AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED, React::kRetry},
       {AMQP_STATUS_SSL_CONNECTION_FAILED, React::kRetry},
-      {AMQP_STATUS_SSL_PEER_VERIFY_FAILED, React::kConfig},
-      {AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, React::kConfig},
+      {AMQP_STATUS_SSL_PEER_VERIFY_FAILED, React::kDenied},
+      {AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, React::kDenied},
       {AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD, React::kConfig},
       {AMQP_STATUS_TABLE_TOO_BIG, React::kReject},
       {-0x7fff, React::kRetry},

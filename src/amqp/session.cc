@@ -1,13 +1,9 @@
 #include "amqp/session.h"
 
 #include <algorithm>
-#include <deque>
-
-#include <amqp.h>
 
 #include "amqp/errors.h"
-#include "amqp/inbox.h"
-#include "amqp/link.h"
+#include "amqp/session_state.h"
 #include "amqp/wire.h"
 
 namespace tidemark::amqp {
@@ -15,92 +11,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint16_t kChannel = 1;
-// Questions that may be answered with a closed channel are asked on one of their own.
-constexpr uint16_t kAskChannel = 2;
 // Messages gather up to this before they are sent.
 constexpr size_t kSendBytes = 64 << 10;
-// Until RabbitMQ has a new queue on disk: Mnesia's log is written up to two seconds late, the names of quorum queues (Ra's
-// directory) up to one.
-constexpr milliseconds kNewQueuePause{2'500};
-
-amqp_bytes_t bytes(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
-std::string_view view(amqp_bytes_t bytes) { return {static_cast<const char*>(bytes.bytes), bytes.len}; }
-
-amqp_table_entry_t text_entry(const char* key, const char* value) {
-  amqp_table_entry_t entry = {};
-  entry.key = amqp_cstring_bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_UTF8;
-  entry.value.value.bytes = amqp_cstring_bytes(value);
-  return entry;
-}
-
-amqp_table_entry_t number_entry(const char* key, int64_t value) {
-  amqp_table_entry_t entry = {};
-  entry.key = amqp_cstring_bytes(key);
-  entry.value.kind = AMQP_FIELD_KIND_I64;
-  entry.value.value.i64 = value;
-  return entry;
-}
 
 }  // namespace
-
-struct Session::State {
-  explicit State(std::unique_ptr<Link> opened) : link(std::move(opened)) {}
-
-  std::unique_ptr<Link> link;
-  Inbox inbox;
-  std::deque<Delivery> ready;  // deliveries that came while something else was waited for
-  bool ask_channel_open = false;
-  bool cancelled_by_broker = false;
-  uint64_t published = 0;
-  std::string out;  // messages not sent yet
-
-  amqp_connection_state_t raw() { return link->state(); }
-
-  // Takes one frame; false when none came in time.
-  Result<bool> step(milliseconds timeout, std::stop_token stop, Inbox::News& news) {
-    amqp_frame_t frame;
-    TIDEMARK_ASSIGN(const bool came, link->next_frame(frame, timeout, std::move(stop)));
-    news = Inbox::News::kNothing;
-    if (!came) return false;
-    news = inbox.take(frame);
-    if (news == Inbox::News::kCancelled) cancelled_by_broker = true;
-    if (news == Inbox::News::kClosed) return fail(link->lose(link->closed_by_broker(frame)));
-    link->release(frame.channel);
-    return true;
-  }
-
-  // Takes what is there, without waiting.
-  Status drain() {
-    Inbox::News news;
-    while (true) {
-      TIDEMARK_ASSIGN(const bool came, step(milliseconds(0), {}, news));
-      if (!came) return {};
-      if (news == Inbox::News::kDelivery) ready.push_back(std::move(inbox.delivery()));
-    }
-  }
-
-  // The reason that the broker gave for a closed connection, where it did: `error` is what a send saw of it.
-  Error reason_for(Error error) {
-    if (Status drained = drain(); !drained) return drained.error();
-    return link->lose(std::move(error));
-  }
-
-  Status ask(const char* what, std::stop_token stop, const std::function<void()>& call) {
-    if (!ask_channel_open) {
-      TIDEMARK_TRY(link->call("channel.open", kAskChannel, false, stop,
-                              [&] { amqp_channel_open(raw(), kAskChannel); }));
-      ask_channel_open = true;
-    }
-    Status done = link->call(what, kAskChannel, true, stop, call);
-    if (!done) ask_channel_open = false;
-    return done;
-  }
-
-  Status send_all(std::stop_token stop);
-  Status publish_tls(const Message& message, std::stop_token stop);
-};
 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Session::~Session() = default;
@@ -120,64 +34,6 @@ void Session::wake() { state_->link->wake(); }
 uint64_t Session::published() const { return state_->published; }
 
 void Session::close() { state_->link->say_goodbye(); }
-
-// --- declaring
-
-Status Session::declare_exchange(const std::string& name, const std::string& type, std::stop_token stop) {
-  return state_->link->call("exchange.declare", kChannel, false, stop, [&] {
-    amqp_exchange_declare(state_->raw(), kChannel, bytes(name), bytes(type), 0, 1, 0, 0, amqp_empty_table);
-  });
-}
-
-Result<QueueState> Session::declare_queue(const QueueOptions& queue, std::stop_token stop) {
-  bool created = false;
-  if (auto there = queue_state(queue.name, stop); !there) {
-    if (there.error().code != AMQP_NOT_FOUND) return there;
-    created = true;
-  }
-  const bool quorum = queue.type == QueueType::kQuorum;
-  std::vector<amqp_table_entry_t> entries = {text_entry("x-queue-type", quorum ? "quorum" : "classic")};
-  if (queue.length_max > 0) {
-    entries.push_back(number_entry("x-max-length", queue.length_max));
-    entries.push_back(text_entry("x-overflow", "reject-publish"));
-  }
-  QueueState state;
-  TIDEMARK_TRY(state_->link->call("queue.declare", kChannel, false, stop, [&] {
-    const amqp_table_t arguments = {static_cast<int>(entries.size()), entries.data()};
-    const auto* ok = amqp_queue_declare(state_->raw(), kChannel, bytes(queue.name), 0, 1, 0, 0, arguments);
-    if (ok != nullptr) state = {ok->message_count, ok->consumer_count};
-  }));
-  state_->link->release(kChannel);
-  Clock& clock = state_->link->clock();
-  if (created && !clock.sleep_until(clock.now() + kNewQueuePause, stop)) return fail(state_->link->stopped());
-  return state;
-}
-
-Status Session::bind(const std::string& queue, const std::string& exchange, const std::string& routing_key,
-                     std::stop_token stop) {
-  return state_->link->call("queue.bind", kChannel, false, stop, [&] {
-    amqp_queue_bind(state_->raw(), kChannel, bytes(queue), bytes(exchange), bytes(routing_key),
-                    amqp_empty_table);
-  });
-}
-
-Result<QueueState> Session::queue_state(const std::string& queue, std::stop_token stop) {
-  QueueState state;
-  TIDEMARK_TRY(state_->ask("queue.declare", stop, [&] {
-    const auto* ok =
-        amqp_queue_declare(state_->raw(), kAskChannel, bytes(queue), 1, 0, 0, 0, amqp_empty_table);
-    if (ok != nullptr) state = {ok->message_count, ok->consumer_count};
-  }));
-  state_->link->release(kAskChannel);
-  return state;
-}
-
-Status Session::check_exchange(const std::string& name, std::stop_token stop) {
-  return state_->ask("exchange.declare", stop, [&] {
-    amqp_exchange_declare(state_->raw(), kAskChannel, bytes(name), bytes("direct"), 1, 0, 0, 0,
-                          amqp_empty_table);
-  });
-}
 
 // --- publishing
 

@@ -19,6 +19,8 @@
 
 namespace tidemark::amqp {
 
+struct QueueArguments;
+
 class Session {
  public:
   // Connects, logs in and opens the channel.
@@ -38,13 +40,20 @@ class Session {
   // --- declaring. All durable. Something that exists with other properties is kConfig.
 
   Status declare_exchange(const std::string& name, const std::string& type, std::stop_token stop);
-  // Creates the queue where it is absent. A new one is given 2.5 s to get to the broker's disk: a broker that crashes
+  // Creates the queue where it is absent; one that is there is taken as it is, unless a length is asked for (then one with
+  // another is kConfig). A new quorum queue drops no message for having come back often: it has no delivery limit where the
+  // broker can be told so (4.0), and a queue for what a policy's limit throws out (QueueOptions::returned). A new one is given 2.5 s to get to the broker's disk: a broker that crashes
   // sooner after a declaration forgets the queue, with what it had confirmed to be in it.
   Result<QueueState> declare_queue(const QueueOptions& queue, std::stop_token stop);
   Status bind(const std::string& queue, const std::string& exchange, const std::string& routing_key,
               std::stop_token stop);
   // Of a queue that must exist. A missing one is kRetry, code 404, and the session stays usable.
   Result<QueueState> queue_state(const std::string& queue, std::stop_token stop);
+  // How often a message of a queue that exists may come back. Asks by declaring it again with an argument that it can't have,
+  // which changes nothing: the broker's refusal tells what it is. REQUIRES that the queue exists.
+  Result<DeliveryLimit> delivery_limit(const std::string& queue, std::stop_token stop);
+  // The broker's major version; 0 when it doesn't say.
+  int major_version() const;
   // The same for an exchange.
   Status check_exchange(const std::string& name, std::stop_token stop);
 
@@ -83,6 +92,9 @@ class Session {
 
  private:
   struct State;
+  Result<QueueState> check_length(const QueueOptions& queue, QueueArguments arguments, std::stop_token stop);
+  Result<QueueState> create_quorum(const QueueOptions& queue, const QueueArguments& plain,
+                                   std::stop_token stop);
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -141,12 +141,12 @@ TEST_F(AmqpTls, OnlyTheBrokerThatWasMeantIsTalkedTo) {
   tls.ca = path("stranger.pem");
   const auto stranger = Session::open(tls, clock, {});
   ASSERT_FALSE(stranger.has_value());
-  EXPECT_EQ(stranger.error().react, React::kConfig) << stranger.error().what;
+  EXPECT_EQ(stranger.error().react, React::kDenied) << stranger.error().what;
   tls.ca = path("broker.pem");
   tls.endpoint.host = "127.0.0.1";
   const auto name = Session::open(tls, clock, {});
   ASSERT_FALSE(name.has_value());
-  EXPECT_EQ(name.error().react, React::kConfig) << name.error().what;
+  EXPECT_EQ(name.error().react, React::kDenied) << name.error().what;
   tls.verify = false;
   EXPECT_TRUE(Session::open(tls, clock, {}).has_value());
   tls.ca = path("absent.pem");

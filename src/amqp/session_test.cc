@@ -1,7 +1,9 @@
 // Sessions and the publisher with a real broker.
+#include <fstream>
 #include <thread>
 
 #include "amqp/test_fixture.h"
+#include "support/temp_folder.h"
 
 namespace tidemark::amqp {
 namespace {
@@ -171,14 +173,14 @@ TEST_F(AmqpSession, HeadersThatNoFrameTakesRejectTheirMessageAlone) {
   EXPECT_FALSE(publish(*session, queue, {"c"}).error);
 }
 
-TEST_F(AmqpSession, AWrongPasswordAndAMissingVhostAreTheOperators) {
+TEST_F(AmqpSession, AWrongPasswordAndAMissingVhostAreRefusals) {
   const auto login = Session::open(options(server().uri("guest", "wr0ng")), clock, {});
   ASSERT_FALSE(login.has_value());
-  EXPECT_EQ(login.error().react, React::kConfig) << login.error().what;
+  EXPECT_EQ(login.error().react, React::kDenied) << login.error().what;
   EXPECT_EQ(login.error().describe().find("wr0ng"), std::string::npos);
   const auto vhost = Session::open(options(server().uri("guest", "guest", "nope")), clock, {});
   ASSERT_FALSE(vhost.has_value());
-  EXPECT_EQ(vhost.error().react, React::kConfig) << vhost.error().what;
+  EXPECT_EQ(vhost.error().react, React::kDenied) << vhost.error().what;
 }
 
 TEST_F(AmqpSession, NobodyThereIsTriedAgain) {
@@ -207,11 +209,17 @@ TEST_F(AmqpSession, WhatExistsWithOtherPropertiesIsTheOperators) {
   auto session = open();
   const std::string name = server().unique("other");
   server().declare_queue(name, {{"x-max-length", "7"}});
-  const auto declared = session->declare_queue({name, QueueType::kClassic, 0}, {});
+  const auto declared = session->declare_queue({name, QueueType::kClassic, 5}, {});
   ASSERT_FALSE(declared.has_value());
   EXPECT_EQ(declared.error().react, React::kConfig) << declared.error().what;
-  EXPECT_TRUE(session->lost());
-  EXPECT_FALSE(session->flush({}).has_value() && session->select_confirms({}).has_value());
+  EXPECT_FALSE(session->lost());
+
+  // The same length is found again whatever else the queue has, as in one that was created here.
+  const std::string own = server().unique("own");
+  for (int starts = 0; starts < 2; ++starts) {
+    const auto same = session->declare_queue({own, QueueType::kQuorum, 7}, {});
+    EXPECT_TRUE(same.has_value()) << same.error().describe();
+  }
 }
 
 TEST_F(AmqpSession, ReservedNamesAreRefusedToTheOperator) {
@@ -219,6 +227,83 @@ TEST_F(AmqpSession, ReservedNamesAreRefusedToTheOperator) {
   const auto declared = session->declare_exchange("amq.tidemark", "direct", {});
   ASSERT_FALSE(declared.has_value());
   EXPECT_EQ(declared.error().react, React::kConfig) << declared.error().what;
+}
+
+TEST_F(AmqpSession, AQueueThatIsThereIsTakenAsItIs) {
+  auto session = open();
+  for (const auto& arguments : std::vector<std::map<std::string, std::string>>{
+           {{"x-queue-type", "quorum"}, {"x-delivery-limit", "20"}},
+           {{"x-queue-type", "classic"}, {"x-max-length", "7"}},
+           {}}) {
+    const std::string name = server().unique("theirs");
+    server().declare_queue(name, arguments);
+    const auto declared = session->declare_queue({name, QueueType::kQuorum, 0}, {});
+    EXPECT_TRUE(declared.has_value()) << declared.error().describe();
+  }
+  EXPECT_FALSE(session->lost());
+}
+
+TEST_F(AmqpSession, TellsHowOftenAMessageMayComeBack) {
+  auto session = open();
+  const auto limit_of = [&](const std::map<std::string, std::string>& arguments) {
+    const std::string name = server().unique("limited");
+    server().declare_queue(name, arguments);
+    const auto limit = session->delivery_limit(name, {});
+    EXPECT_TRUE(limit.has_value()) << limit.error().describe();
+    EXPECT_TRUE(limit->known);
+    EXPECT_TRUE(session->queue_state(name, {}).has_value());
+    return *limit;
+  };
+  EXPECT_EQ(limit_of({{"x-queue-type", "quorum"}, {"x-delivery-limit", "20"}}).limit, 20);
+  EXPECT_EQ(limit_of({{"x-queue-type", "quorum"},
+                      {"x-max-length", "500"},
+                      {"x-overflow", "reject-publish"},
+                      {"x-delivery-limit", "3"}})
+                .limit,
+            3);
+  const DeliveryLimit kept =
+      limit_of({{"x-queue-type", "quorum"}, {"x-delivery-limit", "3"}, {"x-dead-letter-exchange", "x"}});
+  EXPECT_EQ(kept.limit, 3);
+  EXPECT_FALSE(kept.drops);
+  EXPECT_FALSE(limit_of({{"x-queue-type", "classic"}}).limit);
+  EXPECT_FALSE(session->lost());
+}
+
+// Limits as an operator sets them: by a policy for every queue, which no client can see.
+class AmqpPolicies : public AmqpSession {
+ protected:
+  // A broker whose every queue has a delivery limit of three.
+  std::unique_ptr<RabbitServer> limited() {
+    std::ofstream(folder_.file("definitions.json")) << R"({
+      "vhosts": [{"name": "/"}],
+      "users": [{"name": "guest", "password": "guest", "tags": "administrator"}],
+      "permissions": [{"user": "guest", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}],
+      "policies": [{"vhost": "/", "name": "limit", "pattern": "^events", "apply-to": "queues", "priority": 0,
+                    "definition": {"delivery-limit": 3}}]})";
+    RabbitServer::Options options;
+    options.settings["load_definitions"] = folder_.file("definitions.json");
+    return std::make_unique<RabbitServer>(options);
+  }
+  testing::TempFolder folder_;
+};
+
+TEST_F(AmqpPolicies, AMessageThatComesBackTooOftenIsSetAsideAndNotDropped) {
+  const auto broker = limited();
+  auto session = open(*broker);
+  const QueueOptions queue = {"events", QueueType::kQuorum, 0};
+  ASSERT_TRUE(session->declare_queue(queue, {}));
+  broker->publish("", queue.name, {"precious"});
+  for (int returns = 0; returns < 6; ++returns) {
+    Delivery delivery;
+    const auto got = session->get(queue.name, delivery, {});
+    ASSERT_TRUE(got.has_value()) << got.error().describe();
+    if (!*got) break;
+    ASSERT_TRUE(session->nack(delivery.tag, false, true, {}));
+    ASSERT_TRUE(session->cancel({}));
+  }
+  EXPECT_TRUE(eventually([&] { return broker->depth(queue.returned()) == 1; }));
+  EXPECT_EQ(broker->depth(queue.name), 0u);
+  EXPECT_EQ(broker->drain(queue.returned()).at(0).body, "precious");
 }
 
 }  // namespace

@@ -50,6 +50,16 @@ struct QueueOptions {
   QueueType type = QueueType::kQuorum;  // always durable
   // Messages kept at most; more are refused (overflow reject-publish), so that a publisher is told. 0 = no limit.
   int64_t length_max = 0;
+
+  // Where a quorum queue that is created here leaves a message that came back too often, instead of dropping it.
+  std::string returned() const { return name + ".returned"; }
+};
+
+// How often a message may come back to a queue, as far as the queue's own arguments say. Policies aren't visible here.
+struct DeliveryLimit {
+  bool known = false;            // the broker told the arguments
+  std::optional<int64_t> limit;  // empty = none
+  bool drops = true;             // what exceeds it is gone: the queue has no dead-letter exchange
 };
 
 struct QueueState {

@@ -26,17 +26,6 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
-// Replaces the value of `key=` in a query string or in libpq's key/value form.
-void redact_parameter(std::string& text, std::string_view key) {
-  size_t at = 0;
-  while ((at = text.find(key, at)) != std::string::npos) {
-    const size_t value = at + key.size();
-    const bool starts_word = at == 0 || text[at - 1] == '?' || text[at - 1] == '&' || text[at - 1] == ' ';
-    if (starts_word) text.replace(value, text.find_first_of("& ", value) - value, "***");
-    at = value;
-  }
-}
-
 constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v";
 
 std::atomic<uint64_t> g_lines_lost = 0;
@@ -97,22 +86,5 @@ Status reopen_log() {
 void flush_log() { spdlog::default_logger_raw()->flush(); }
 
 uint64_t log_lines_lost() { return g_lines_lost; }
-
-std::string redact_uri(std::string_view uri) {
-  std::string text(uri);
-  if (const size_t scheme = text.find("://"); scheme != std::string::npos) {
-    const size_t authority = scheme + 3;
-    const size_t end = std::min(text.find_first_of("/?", authority), text.size());
-    const size_t at = text.rfind('@', end);
-    if (at != std::string::npos && at >= authority) {
-      const size_t colon = text.find(':', authority);
-      if (colon != std::string::npos && colon < at) text.replace(colon + 1, at - colon - 1, "***");
-    }
-  }
-  for (std::string_view key : {"password=", "sslpassword=", "tlsCertificateKeyFilePassword=",
-                               "authMechanismProperties=", "passfile="})
-    redact_parameter(text, key);
-  return text;
-}
 
 }  // namespace tidemark

@@ -4,7 +4,7 @@
 // pipe nobody empties is dropped and counted, and the next line that gets through says how many are missing.
 //
 // Messages name the pipeline first ("orders: ..."). Secrets never reach the log: a URI is logged through
-// redact_uri(), and nothing logs a whole configuration.
+// redact_uri() (base/uri.h), and nothing logs a whole configuration.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +42,6 @@ void flush_log();
 
 // Lines that could not be written since the process began. Any thread.
 uint64_t log_lines_lost();
-
-// `uri` with any password, and any query value that is a secret, replaced by ***.
-std::string redact_uri(std::string_view uri);
 
 namespace log {
 using spdlog::debug;

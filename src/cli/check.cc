@@ -58,6 +58,12 @@ int connect(PipelineParts& parts) {
     return code == kTemporary ? kUnavailable : code;
   }
   for (const std::string& note : *notes) std::printf("  note: %s\n", note.c_str());
+  if (health->delivery_limit)
+    std::printf(
+        "  note: the queue drops a message that came back %llu times (its delivery limit): lift it, or give "
+        "the queue a "
+        "dead-letter exchange\n",
+        static_cast<unsigned long long>(*health->delivery_limit));
   if (parts.starts_by_itself) {
     parts.source->close();
     return kOk;
@@ -71,6 +77,25 @@ int connect(PipelineParts& parts) {
   std::printf("  position (%s): %s\n", parts.position_store().describe().c_str(),
               *stored ? "stored" : "none yet; tidemark position init decides where to start");
   return *stored ? check_origin(**stored, health->deployment) : kOk;
+}
+
+// The same for the sink, as far as it can be looked at without changing anything, and for the dead letters.
+int connect_beyond(PipelineParts& parts) {
+  const auto unreachable = [](const Error& error) {
+    const int code = report(error);
+    return code == kTemporary ? static_cast<int>(kUnavailable) : code;
+  };
+  if (!parts.lanes.empty()) {
+    const auto notes = parts.lanes.front()->rehearse({});
+    if (!notes) return unreachable(notes.error());
+    for (const std::string& note : *notes) std::printf("  note: %s\n", note.c_str());
+  }
+  if (!parts.dead_letters) return kOk;
+  if (const Status opened = parts.dead_letters->open({}); !opened) return unreachable(opened.error());
+  const auto letters = parts.dead_letters->count(parts.name);
+  if (!letters) return unreachable(letters.error());
+  std::printf("  dead letters: %llu\n", static_cast<unsigned long long>(*letters));
+  return kOk;
 }
 
 // [server] and [[stats]]: what can be known without a connection.
@@ -112,7 +137,10 @@ int check_command(App& app, const CheckOptions& options) {
       code = std::max(code, report(named.error()));
     for (const std::string& warning : name_warnings(pipeline, app.components))
       std::fprintf(stderr, "tidemark: warning: %s\n", warning.c_str());
-    if (options.connect) code = std::max(code, connect(*parts));
+    if (options.connect) {
+      code = std::max(code, connect(*parts));
+      code = std::max(code, connect_beyond(*parts));
+    }
   }
   // Its parts are the pipelines' own: what is wrong with those was said above.
   if (file->guard && code == kOk) {

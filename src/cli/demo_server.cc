@@ -33,7 +33,8 @@ Result<DemoServerPool> DemoServerPool::connect(const std::string& uri) {
   mongoc_log_set_handler(nullptr, nullptr);
   bson_error_t error;
   mongoc_uri_t* parsed = mongoc_uri_new_with_error(uri.c_str(), &error);
-  if (parsed == nullptr) return fail(React::kConfig, "not a MongoDB URI: " + uri + ": " + error.message);
+  if (parsed == nullptr)
+    return fail(React::kConfig, "not a MongoDB URI (it isn't shown, as it may hold a password)");
   mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 1'000);
   mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_CONNECTTIMEOUTMS, 1'000);
   mongoc_uri_set_option_as_int32(parsed, MONGOC_URI_SOCKETTIMEOUTMS, 10'000);

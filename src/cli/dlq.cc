@@ -89,9 +89,10 @@ int list(App& app, const config::File& file, const DlqOptions& options) {
 int change(LetterBox& box, const DlqOptions& options) {
   const bool retries = options.action == "retry";
   const auto one = [&](const std::string& id) {
-    const Status done = retries ? box.retry(id) : box.discard(id);
+    const Result<std::string> done =
+        retries ? box.retry(id) : box.discard(id).map([] { return std::string("discarded"); });
     if (!done) return failed(done.error());
-    std::printf("%s: %s\n", id.c_str(), retries ? "delivered again" : "discarded");
+    std::printf("%s: %s\n", id.c_str(), done->c_str());
     return static_cast<int>(kOk);
   };
   if (!options.all) return one(options.id);

@@ -1,6 +1,8 @@
 #include "cli/letter_box.h"
 
 #include "base/check.h"
+#include "base/log.h"
+#include "cli/letter_retry.h"
 
 namespace tidemark::cli {
 
@@ -42,12 +44,18 @@ Result<uint64_t> LetterBox::count(std::stop_token stop) {
   return checked(store_->count(pipeline_.name));
 }
 
-Status LetterBox::retry(const std::string& id, std::stop_token stop) {
+Result<std::string> LetterBox::retry(const std::string& id, std::stop_token stop) {
   MutexLock lock(mutex_);
   TIDEMARK_ASSIGN(const DeadLetter letter, get(id, stop));
-  if (store_->redelivers()) return checked(store_->redeliver(pipeline_.name, id, std::move(stop)));
-  TIDEMARK_TRY(deliver(letter, std::move(stop)));
-  return checked(store_->remove(pipeline_.name, id));
+  std::string done = "put back before the source";
+  if (store_->redelivers()) {
+    TIDEMARK_TRY(checked(store_->redeliver(pipeline_.name, id, std::move(stop))));
+  } else {
+    TIDEMARK_ASSIGN(done, retry_letter(app_, pipeline_, letter, std::move(stop)));
+    TIDEMARK_TRY(checked(store_->remove(pipeline_.name, id)));
+  }
+  log::info("{}: dead letter {}: {}", pipeline_.name, id, done);
+  return done;
 }
 
 Status LetterBox::discard(const std::string& id, std::stop_token stop) {
@@ -62,29 +70,6 @@ Result<DeadLetter> LetterBox::get(const std::string& id, std::stop_token stop) {
   if (letter) return std::move(*letter);
   return fail(React::kReject, "pipeline \"" + pipeline_.name + "\" has no dead letter " + id,
               "it may have been retried or discarded; tidemark dlq list shows what is there");
-}
-
-Status LetterBox::deliver(const DeadLetter& letter, std::stop_token stop) {
-  ComponentContext context = app_.context();
-  context.pipeline = pipeline_.name;
-  EventBatch batch;
-  TIDEMARK_ASSIGN(const bson::Document raw, bson::Document::from_json(letter.event));
-  TIDEMARK_ASSIGN(Event event, parse_change_event(batch.store(raw)));
-  for (const config::Component& component : pipeline_.transforms) {
-    const auto* entry = app_.components.transforms.find(component.type);
-    TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown transform through");
-    TIDEMARK_ASSIGN(const auto transform, entry->make(component.settings, context));
-    TIDEMARK_ASSIGN(const Transform::Verdict verdict, transform->apply(event, batch));
-    if (verdict == Transform::Verdict::kDrop) return {};  // a dropped event counts as delivered, here too
-  }
-  const auto* entry = app_.components.sinks.find(pipeline_.sink.type);
-  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown sink through");
-  TIDEMARK_ASSIGN(const auto sink, entry->make.plain(pipeline_.sink.settings, context));
-  TIDEMARK_TRY(sink->open(stop));
-  const WriteResult written = sink->write({&event, 1}, std::move(stop));
-  sink->close();
-  if (!written) return fail(written.error().error);
-  return {};
 }
 
 }  // namespace tidemark::cli

@@ -22,9 +22,10 @@ class LetterBox {
       EXCLUDES(mutex_);
   Result<DeadLetter> find(const std::string& id, std::stop_token stop = {}) EXCLUDES(mutex_);
   Result<uint64_t> count(std::stop_token stop) EXCLUDES(mutex_);
-  // Delivers the letter's event and then removes it: put back before the source where that is a queue, otherwise through
-  // the pipeline's transforms to its sink. A failure in between can only deliver it twice.
-  Status retry(const std::string& id, std::stop_token stop = {}) EXCLUDES(mutex_);
+  // Puts the letter's message back before the source where that is a queue; otherwise makes the destination right about its
+  // document, or writes the event (letter_retry.h). Then removes the letter: a failure in between can only do it twice. The
+  // value says what was done, for people.
+  Result<std::string> retry(const std::string& id, std::stop_token stop = {}) EXCLUDES(mutex_);
   Status discard(const std::string& id, std::stop_token stop = {}) EXCLUDES(mutex_);
 
  private:
@@ -32,7 +33,6 @@ class LetterBox {
       : app_(app), pipeline_(pipeline), store_(std::move(store)) {}
   Status open(std::stop_token stop) REQUIRES(mutex_);
   Result<DeadLetter> get(const std::string& id, std::stop_token stop) REQUIRES(mutex_);
-  Status deliver(const DeadLetter& letter, std::stop_token stop);
   // An error of the store makes the next call open it again.
   template <class T>
   T checked(T result) REQUIRES(mutex_) {

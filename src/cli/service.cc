@@ -260,7 +260,7 @@ Result<LetterBox*> Service::box_of(const std::string& pipeline) const {
 
 Status Service::retry_letter(const std::string& pipeline, const std::string& id) {
   TIDEMARK_ASSIGN(LetterBox * box, box_of(pipeline));
-  return box->retry(id);
+  return box->retry(id).map([](const std::string&) {});
 }
 
 Status Service::discard_letter(const std::string& pipeline, const std::string& id) {

@@ -15,6 +15,8 @@ inline constexpr std::string_view kOriginHeader = "x-origin";         // "queue 
 inline constexpr std::string_view kRejectedHeader = "x-rejected-at";  // civil time in ms, integer
 inline constexpr std::string_view kEventIdHeader = "x-event-id";      // Event::id
 inline constexpr std::string_view kPipelineHeader = "x-pipeline";
+inline constexpr std::string_view kHiddenHeader =
+    "x-hidden";  // 1 = what redactions hide is hidden in the body
 inline constexpr std::string_view kMalformedHeader = "x-malformed";  // 1 = the message couldn't even be read
 
 }  // namespace tidemark::cloudevents

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cloudevents/number.h"
 #include "cloudevents/parser.h"
 
 namespace tidemark::cloudevents {
@@ -120,18 +121,22 @@ bool JsonReader::append(ondemand::value value, std::string_view key, bson_t* out
 }
 
 bool JsonReader::append_number(ondemand::value value, std::string_view key, bson_t* out) {
-  // Not get_number(): in this version of simdjson it leaves the number unread.
-  int64_t whole = 0;
-  if (value.get_int64().get(whole) == simdjson::SUCCESS)
-    return appended(bson_append_int64(out, key.data(), length(key), whole));
-  double real = 0;
-  const auto error = value.get_double().get(real);
-  if (error == simdjson::SUCCESS) return appended(bson_append_double(out, key.data(), length(key), real));
-  const std::string_view token = value.raw_json_token();
-  const bool digits = token.find_first_not_of("0123456789+-.eE \t\r\n") == std::string_view::npos;
-  const bool exponent = token.find_first_of("eE") != std::string_view::npos || token.size() > 300;
-  if (digits && exponent) return fail_value("is not a number that a double holds");
-  return fail_syntax(error);
+  std::string_view token = value.raw_json_token();
+  token = token.substr(0, token.find_first_of(" \t\r\n"));
+  if (!is_number(token)) return fail_syntax(simdjson::NUMBER_ERROR);
+  const auto number = exact_number(token);
+  if (!number)
+    return fail_value(
+        "is a number that can't be kept exactly: it has more than 34 digits, or an exponent beyond 6144");
+  // simdjson knows a number as read only after it has read it itself; what it thinks of it isn't wanted.
+  double ignored = 0;
+  [[maybe_unused]] const auto opinion = value.get_double().get(ignored);
+  if (const auto* whole = std::get_if<int64_t>(&*number))
+    return appended(bson_append_int64(out, key.data(), length(key), *whole));
+  if (const auto* real = std::get_if<double>(&*number))
+    return appended(bson_append_double(out, key.data(), length(key), *real));
+  return appended(
+      bson_append_decimal128(out, key.data(), length(key), &std::get<bson_decimal128_t>(*number)));
 }
 
 bool JsonReader::append_object(ondemand::value value, std::string_view key, bson_t* out, size_t depth) {

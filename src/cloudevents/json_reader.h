@@ -2,7 +2,7 @@
 // from text to text.
 //
 // Strict means: RFC 8259 and UTF-8 to the byte, no name twice in an object, no U+0000 in a name, no more than
-// kDepthMax levels, no number that neither int64 nor double holds.
+// kDepthMax levels, no number that no type of BSON holds exactly (number.h).
 #pragma once
 
 #include <string>

@@ -7,8 +7,8 @@
 // An Event made here: id "SOURCE ID" (one space; a source has none), op insert, namespace cloudevents.events, key
 // {_id: id}, after = the CloudEvent as BSON, payload = the CloudEvent in structured JSON, byte for byte as received
 // (binary mode: composed), raw = the change event {_id: {_data: id}, operationType, wallTime, fullDocument, ns,
-// documentKey} of them. JSON becomes BSON plainly: strings, int64 or double, booleans, null, arrays, objects; a
-// data_base64 stays a string. A context attribute that is null counts as absent, as the JSON format says.
+// documentKey} of them. JSON becomes BSON plainly: strings, numbers (int64, double or Decimal128, whichever
+// holds the number exactly: number.h), booleans, null, arrays, objects; a data_base64 stays a string. A context attribute that is null counts as absent, as the JSON format says.
 //
 // Specifications: https://github.com/cloudevents/spec/tree/v1.0.2/cloudevents (spec.md, formats/json-format.md,
 // bindings/http-protocol-binding.md).

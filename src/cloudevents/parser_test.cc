@@ -161,14 +161,38 @@ TEST_F(CloudEvents, DataIsPlainJsonNotExtended) {
                  R"("d":1.0,"e":-0.0,"f":1e3,"":null,"x.y":"\u0000","g":-9223372036854775808,)"
                  R"("h":123456789012345678901234567890})"),
             "");
-  EXPECT_EQ(bson::to_json(last().after.find("data")->document()),
-            R"({"a":{"$numberLong":"5"},"b":{"$numberLong":"9223372036854775807"},)"
-            R"("c":{"$numberDouble":"9223372036854775808.0"},"d":{"$numberDouble":"1.0"},)"
-            R"("e":{"$numberDouble":"-0.0"},"f":{"$numberDouble":"1000.0"},"":null,"x.y":"\u0000",)"
-            R"("g":{"$numberLong":"-9223372036854775808"},"h":{"$numberDouble":"1.2345678901234568e+29"}})");
+  EXPECT_EQ(
+      bson::to_json(last().after.find("data")->document()),
+      R"({"a":{"$numberLong":"5"},"b":{"$numberLong":"9223372036854775807"},)"
+      R"("c":{"$numberDecimal":"9223372036854775808"},"d":{"$numberDouble":"1.0"},)"
+      R"("e":{"$numberDouble":"-0.0"},"f":{"$numberDouble":"1000.0"},"":null,"x.y":"\u0000",)"
+      R"("g":{"$numberLong":"-9223372036854775808"},"h":{"$numberDecimal":"123456789012345678901234567890"}})");
   EXPECT_EQ(with(R"("data":null)"), "");
   EXPECT_TRUE(last().after.find("data")->is_null());
   EXPECT_EQ(with(R"("data":"text")"), "");
+}
+
+TEST_F(CloudEvents, NumbersThatADoubleWouldChangeAreKeptAsTheyAre) {
+  const std::string data =
+      R"({"a":18446744073709551615,"b":[12345678901234567890.5 ,1e309],"c":0.1e400,"d":1})";
+  const std::string kept =
+      R"({"a":{"$numberDecimal":"18446744073709551615"},"b":[{"$numberDecimal":"12345678901234567890.5"},)"
+      R"({"$numberDecimal":"1E+309"}],"c":{"$numberDecimal":"1E+399"},"d":{"$numberLong":"1"}})";
+  const auto data_of_last = [this] { return bson::to_json(last().after.find("data")->document()); };
+  ASSERT_EQ(with("\"data\":" + data + R"(,"ext":"e")"), "");
+  EXPECT_EQ(data_of_last(), kept);
+  EXPECT_EQ(last().after.find("ext")->string(), "e") << "what stands behind such a number";
+  ASSERT_EQ(describe(batch(R"([{"specversion":"1.0","id":"1","source":"/s","type":"t","data":)" + data +
+                           "}, " + kMinimal + "]")),
+            "");
+  EXPECT_EQ(bson::to_json(batch_.events()[batch_.events().size() - 2].after.find("data")->document()), kept);
+  ASSERT_EQ(describe(binary(
+                "application/json",
+                {{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}}, data)),
+            "");
+  EXPECT_EQ(data_of_last(), kept);
+  ASSERT_EQ(with(R"("data":1e309)"), "");
+  EXPECT_EQ(last().after.find("data")->type(), BSON_TYPE_DECIMAL128);
 }
 
 TEST_F(CloudEvents, HostileJsonIsRefusedWithItsPlace) {
@@ -176,7 +200,9 @@ TEST_F(CloudEvents, HostileJsonIsRefusedWithItsPlace) {
   EXPECT_THAT(with(R"("id":"2")"), HasSubstr("id is there twice"));
   EXPECT_THAT(with(R"("ext":null,"ext":null)"), HasSubstr("ext is there twice"));
   EXPECT_THAT(with(R"("data":{"a\u0000b":1})"), HasSubstr("data has a name with U+0000"));
-  EXPECT_THAT(with(R"("data":[1,1e400])"), HasSubstr("data[1] is not a number that a double holds"));
+  EXPECT_THAT(with(R"("data":[1,1e7000])"), HasSubstr("data[1] is a number that can't be kept exactly"));
+  EXPECT_THAT(with(R"("data":{"n":12345678901234567890123456789012345678901})"),
+              HasSubstr("data.n is a number that can't be kept exactly"));
   EXPECT_THAT(with(R"("data":"\ud800")"), HasSubstr("body is not well-formed JSON"));
   EXPECT_THAT(with(R"("data":01)"), HasSubstr("body is not well-formed JSON"));
   EXPECT_THAT(with(R"("data":nul)"), HasSubstr("body is not well-formed JSON"));

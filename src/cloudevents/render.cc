@@ -6,6 +6,7 @@
 
 #include "bson/json.h"
 #include "cloudevents/binary.h"
+#include "cloudevents/number.h"
 
 namespace tidemark::cloudevents {
 namespace {
@@ -51,6 +52,13 @@ void append_double(double value, std::string& out) {
   if (digits.find_first_of(".e") == std::string_view::npos) out.append(".0");
 }
 
+bool reads_back(std::string_view text, const bson_decimal128_t& decimal) {
+  if (!is_number(text)) return false;
+  const auto number = exact_number(text);
+  const auto* same = number ? std::get_if<bson_decimal128_t>(&*number) : nullptr;
+  return same != nullptr && same->high == decimal.high && same->low == decimal.low;
+}
+
 void append_date(const bson::Element& element, std::string& out) {
   constexpr int64_t kYear0 = -62167219200000, kYear10000 = 253402300800000;
   const int64_t ms = bson_iter_date_time(&element.iter());
@@ -83,7 +91,10 @@ void append_value(const bson::Element& element, int depth, std::string& out) {
       bson_decimal128_t decimal;
       char text[BSON_DECIMAL128_STRING] = "";
       if (bson_iter_decimal128(&element.iter(), &decimal)) bson_decimal128_to_string(&decimal, text);
-      return bson::append_json_string(text, out);
+      // Bare where it reads back as the very same: what came in as a number goes out as one.
+      if (!reads_back(text, decimal)) return bson::append_json_string(text, out);
+      out.append(text);
+      return;
     }
     case BSON_TYPE_BINARY: {
       const std::span<const uint8_t> bytes = element.binary().bytes;

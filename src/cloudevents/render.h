@@ -13,7 +13,7 @@ bool is_cloudevent(bson::View document);
 
 // Appends a CloudEvent document as plain JSON, the inverse of what Parser makes: parsing the text gives the same BSON
 // again. Types that JSON hasn't (a transform may have added them) become what a reader would expect: a date RFC 3339
-// text, an ObjectId and a Decimal128 text, bytes base64, what is left relaxed Extended JSON; a double that isn't finite
+// text, an ObjectId text, a Decimal128 text unless as a number it reads back as one, bytes base64, what is left relaxed Extended JSON; a double that isn't finite
 // becomes null.
 void render(bson::View cloudevent, std::string& out);
 

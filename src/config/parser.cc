@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/uri.h"
 #include "config/guard_reader.h"
 #include "config/pipeline_spec.h"
 #include "config/table_reader.h"
@@ -243,7 +244,8 @@ ParseResult parse(std::string path, std::string_view text, const SpecLookup& spe
       const toml::table root = toml::parse(text);
       Parser(report, specs, environment).read(root, file);
     } catch (const toml::parse_error& error) {
-      report.error(place_of(error.source()), {}, std::string(error.description()),
+      // It quotes what it stumbled over, and that may be a password without its quotes.
+      report.error(place_of(error.source()), {}, without_quotations(error.description()),
                    "this is not TOML; toml.io tells how it is written");
     }
   }

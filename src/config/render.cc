@@ -1,6 +1,6 @@
 #include "config/render.h"
 
-#include "base/log.h"
+#include "base/uri.h"
 #include "config/pipeline_spec.h"
 #include "config/value.h"
 
@@ -31,7 +31,10 @@ std::string quoted(std::string_view text, bool escape_variables) {
 
 std::string hidden(const FieldSpec& field, const std::string& text, Secrets secrets) {
   if (secrets == Secrets::kShow) return text;
-  if (field.secret && text.find("://") == std::string::npos) return "***";
+  const bool uri = text.find("://") != std::string::npos;
+  if (field.secret && !uri) return "***";
+  // Of the other fields those alone that name a login.
+  if (!field.secret && !(uri && text.find('@') != std::string::npos)) return text;
   return redact_uri(text);
 }
 

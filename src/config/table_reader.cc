@@ -159,8 +159,25 @@ Result<Settings::Value> TableReader::from_file(const toml::table& table, const F
     return wrong("takes " + describe_type(field) + ", not a table",
                  "the one table that may stand here is { file = \"path\" }");
   TIDEMARK_ASSIGN(const Interpolated path, interpolate(file->as_string()->get(), environment_));
-  TIDEMARK_ASSIGN(const std::string content, read_value_file(path.text, environment_));
-  return value_from_text(field, content);
+  const bool is_value =
+      path.text.find("://") != std::string::npos || path.text.find("password=") != std::string::npos;
+  if (field.secret && is_value)
+    return wrong(
+        "`file` holds the value itself, it seems, and no path of a file (it isn't shown, as it may hold a "
+        "password)",
+        "write " + field.name + " = \"...\", or put the value into a file and its path here");
+  auto content = read_value_file(path.text, environment_);
+  if (!content) {
+    // What stands where a secret's file belongs may be the secret.
+    const bool is_path =
+        path.text.starts_with('/') || path.text.starts_with("./") || path.text.starts_with("../");
+    if (field.secret && !is_path)
+      return wrong(
+          "the file that it names can't be read (the name isn't shown, as it may be the secret itself)",
+          "`file` takes a path, as in { file = \"/run/secrets/" + field.name + "\" }");
+    return fail(std::move(content).error());
+  }
+  return value_from_text(field, *content);
 }
 
 void TableReader::read_list(const toml::node& node, const FieldSpec& field, const std::string& path,

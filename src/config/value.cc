@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/uri.h"
 #include "config/diagnostic.h"
 #include "config/units.h"
 
@@ -112,6 +113,10 @@ Result<Settings::Value> checked_number(const FieldSpec& field, int64_t value) {
 Result<Settings::Value> value_from_text(const FieldSpec& field, std::string_view text) {
   switch (field.type) {
     case FieldType::kString:
+      if (const auto flaw = field.secret ? uri_flaw(text) : std::nullopt)
+        return wrong(*flaw + " (it isn't shown, as it may hold a password)",
+                     "percent-encode : / ? # [ ] @ and % in the user and the password: @ is %40, : is %3A, / "
+                     "is %2F, % is %25");
       return Settings::Value(std::string(text));
     case FieldType::kInteger:
       return number_from_text(field, text, parse_integer);

@@ -16,13 +16,23 @@ struct DeadLetter {
   std::string id;  // Event::id
   std::string pipeline;
   std::string reason;
-  std::string event;         // the raw change event in canonical Extended JSON
+  std::string event;         // the change event in canonical Extended JSON, for people
   int64_t at_ms = 0;         // civil time
   int attempts = 1;          // how often it was tried, this time included
   std::string origin = {};   // where it came from, where the store knows: "queue events"
   std::string payload = {};  // Event::payload: the message as it came
   bool malformed = false;    // Event::malformed: another try can't help
+  // `event` in BSON, byte for byte: what a retry begins with. Empty in letters of versions that kept the text alone.
+  std::string bytes = {};
+  bool hidden = false;  // Event::hidden: redactions have been at work in event, bytes and payload
+  // The message as it came, with nothing hidden, for putting it back where it came from. Never kept.
+  std::string message = {};
+  bool message_hidden = false;  // it was hidden when it came: it is a letter that was put back
 };
+
+// The letter's event, for which `batch` keeps the memory: as its source handed it out, no transform applied but what hides.
+// kReject when nothing can be made of what was kept.
+Result<Event> event_of(const DeadLetter& letter, EventBatch& batch);
 
 // What put() did with the letter.
 enum class LetterFate {

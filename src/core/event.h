@@ -73,6 +73,8 @@ struct Event {
   std::string_view payload;
   uint16_t attempts = 0;   // how often it was tried before, as the broker's message says
   bool edited = false;     // set by apply_edit
+  bson::View received;     // `raw` as the source handed it out; none while no transform has changed it
+  bool hidden = false;     // it comes from a dead letter: what redactions hide is hidden in it already
   bool malformed = false;  // with reject_reason: it can't even be read, so that trying again is pointless
 
   bool has_document() const {

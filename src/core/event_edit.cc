@@ -31,6 +31,8 @@ Status apply_edit(Event& event, const EventEdit& edit, EventBatch& batch) {
   rebuilt.attempts = event.attempts;
   rebuilt.malformed = event.malformed;
   rebuilt.edited = true;
+  rebuilt.received = event.received ? event.received : event.raw;
+  rebuilt.hidden = event.hidden;
   event = rebuilt;
   return {};
 }

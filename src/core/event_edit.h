@@ -18,8 +18,8 @@ struct EventEdit {
   bool empty() const { return !key && !before && !after && !update; }
 };
 
-// Builds the change event anew in the batch's arena; afterwards every view of `event` points there. What the batch still
-// holds of the old one is charged to `after_extra`.
+// Builds the change event anew in the batch's arena; afterwards every view of `event` points there, but for `received`,
+// which keeps what came from the source. What the batch still holds of the old one is charged to `after_extra`.
 Status apply_edit(Event& event, const EventEdit& edit, EventBatch& batch);
 
 }  // namespace tidemark

@@ -291,7 +291,9 @@ void PipelineCore::pump_setup(Mono now) {
 
 void PipelineCore::pump_source(Mono now) {
   if (!identified_ || position_ != PositionPhase::kAcquired) return;
-  if (source_ == SourcePhase::kClosed && due(source_retry_at_, now)) {
+  const auto open = [](const Lane& lane) { return lane.open; };
+  const bool sink_ready = !limits_.sink_first || std::all_of(lanes_.begin(), lanes_.end(), open);
+  if (source_ == SourcePhase::kClosed && sink_ready && due(source_retry_at_, now)) {
     source_ = SourcePhase::kOpening;
     source_retry_at_.reset();
     source_ready_ = false;

@@ -39,6 +39,8 @@ struct PipelineLimits {
   // The sink commits rows and position together (TransactionalSink): writes carry the position, nothing else
   // is saved.
   bool transactional = false;
+  // Nothing is read before every lane is open (Source::wants_sink_first).
+  bool sink_first = false;
   OnReject on_reject = OnReject::kStop;
   size_t batch_events_max = 1000;  // of one write
   size_t batch_bytes_max = 4 << 20;

@@ -132,6 +132,40 @@ TEST(PipelineCore, WritesAFailedBatchAgainAfterTheSinkWasOpenedAgain) {
   EXPECT_THAT(ids(h.take<Write>().job), testing::ElementsAre("e0", "e1"));
 }
 
+TEST(PipelineCore, TakesNothingFromAQueueBeforeTheSinkAnswers) {
+  PipelineLimits limits;
+  limits.sink_first = true;
+  limits.lanes = 2;
+  Harness h(limits);
+  h.give(Started{});
+  h.take<IdentifySource>();
+  SourceHealth health;
+  health.deployment = "rs0";
+  h.give(Identified{health});
+  h.acquire("p0");
+  const int first = h.take<OpenSink>().lane;
+  const int second = h.take<OpenSink>().lane;
+  h.give(SinkOpened{first, {}});
+  h.give(SinkOpened{second, fail(React::kRetry, "sink away")});
+  EXPECT_FALSE(h.has<OpenSource>());
+  h.now += seconds(1);
+  h.give(Tick{});
+  h.give(SinkOpened{h.take<OpenSink>().lane, {}});
+  h.take<OpenSource>();
+  h.give(SourceOpened{at("p0")});
+
+  // Nor again, once both have failed.
+  h.read(1, "p1");
+  auto write = h.take<Write>();
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kRetry, "sink away"})});
+  h.read_fails(React::kRetry);
+  h.now += seconds(1);
+  h.give(Tick{});
+  EXPECT_FALSE(h.has<OpenSource>());
+  h.give(SinkOpened{h.take<OpenSink>().lane, {}});
+  h.take<OpenSource>();
+}
+
 TEST(PipelineCore, WritesOnlyWhatWasNotDurableAgain) {
   Harness h;
   h.start();

@@ -6,6 +6,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "core/event.h"
@@ -40,6 +41,10 @@ class Sink {
   // the sink can't know, durable_prefix says only what it has read back.
   virtual WriteResult write(std::span<const Event> events, std::stop_token stop) = 0;
   virtual void close() = 0;
+
+  // For `check --connect`: looks at what open() would find and changes nothing. What an operator should know, a line each; an
+  // error where open() could not succeed. Called on a sink that isn't open.
+  virtual Result<std::vector<std::string>> rehearse(std::stop_token) { return std::vector<std::string>(); }
 };
 
 // A sink that commits events and position in one transaction, and so is its own PositionStore: effectively

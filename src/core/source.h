@@ -49,7 +49,7 @@ struct SourceHealth {
   // What this user or this kind of deployment keeps from us, and what that costs, each a sentence for people.
   std::vector<std::string> limits = {};
   std::optional<uint64_t> backlog = {};  // messages that wait at the source, where it is a queue
-  // How often the queue delivers a message before it drops it or sends it away; empty: without an end.
+  // A queue drops a message for good that came back more often, as far as can be told; empty = no such limit is known.
   std::optional<uint64_t> delivery_limit = {};
 };
 
@@ -96,6 +96,10 @@ class Source {
   // answer): acquire() begins a session with an empty position, save() acknowledges everything up to it. Null for
   // sources whose position must be kept elsewhere. Used by another thread than read(); lives as long as the source.
   virtual PositionStore* own_positions() { return nullptr; }
+
+  // Whether opening it takes something away that costs when it is given back undelivered: then it is opened only once the
+  // sink is. A broker counts how often a message comes back, and may drop it for that.
+  virtual bool wants_sink_first() const { return false; }
 
   // No more reads will come: the server may be told to send nothing more (AMQP: basic.cancel). Acknowledgements still
   // work. Any thread; doesn't block.

@@ -210,7 +210,8 @@ Status DrillDown::settle(const CollectionName& collection, Pass pass, std::stop_
   for (size_t kind = 0; kind < kDifferenceKinds; ++kind)
     if (pass_of(static_cast<DifferenceKind>(kind)) == pass) report_.unsettled += settled.unsettled[kind];
   if (pass == Pass::kDestination) report_.left_over += settled.left_over;
-  if (pass == Pass::kSource) report_.gone += settled.gone;  // a row in excess that goes is one that has healed
+  if (pass == Pass::kSource)
+    report_.gone += settled.gone;  // a row in excess that goes is one that has healed
   for (Settled::Found& found : settled.confirmed)
     if (pass_of(found.kind) == pass) take(collection, std::move(found));
   return {};

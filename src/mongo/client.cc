@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/tls_files.h"
 #include "mongo/tls_uri.h"
+#include "base/uri.h"
 
 namespace tidemark::mongo {
 namespace {
@@ -18,6 +19,7 @@ constexpr int32_t kSocketMs = 15'000;
 constexpr int64_t kMajorityMs = 10'000;
 
 void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
+  if (std::string_view(domain) == "uri") return;  // it quotes the URI, and with it what may be a password
   log::debug("libmongoc {}: {}", domain, message);
 }
 
@@ -141,7 +143,8 @@ Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
   bson_error_t error;
   mongoc_uri_t* uri = mongoc_uri_new_with_error(options.uri.c_str(), &error);
   if (uri == nullptr) {
-    return fail(React::kConfig, std::string("not a MongoDB URI: ") + error.message,
+    // The library's words quote what it didn't understand, which may be part of a password.
+    return fail(React::kConfig, "not a MongoDB URI (it isn't shown, as it may hold a password)",
                 "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
   }
   // A file that is missing is said before anything is connected to.

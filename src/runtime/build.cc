@@ -141,7 +141,9 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
                     factory_of(components.transforms, transform.type)(transform.settings, context));
     parts.transforms.push_back(std::move(made));
   }
+  TIDEMARK_ASSIGN(parts.concealment, Concealment::of(parts.transforms));
   parts.starts_by_itself = acknowledges;
+  parts.limits.sink_first = parts.source->wants_sink_first();
   // A batch that transforms dropped whole is owed an acknowledgement too, and nobody may wait for it on a schedule.
   if (acknowledges) parts.limits.idle_save = std::chrono::milliseconds::zero();
   if (sink.transactional && parts.limits.lanes == 1 && !acknowledges) {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/uri.h"
 #include "bson/json.h"
 #include "core/deployment.h"
 #include "runtime/shutdown.h"
@@ -250,15 +251,7 @@ void PipelineRunner::carry_out(PutDeadLetter action) {
         return send(DeadLetterDone{fail(std::move(opened).error())});
       letters_open_ = true;
     }
-    DeadLetter letter;
-    letter.id = action.event.id;
-    letter.pipeline = parts_.name;
-    letter.reason = action.reason;
-    letter.event = bson::to_json(action.event.raw);
-    letter.at_ms = clock_.wall_ms();
-    letter.attempts = action.event.attempts + 1;
-    letter.payload = action.event.payload;
-    letter.malformed = action.event.malformed;
+    const DeadLetter letter = letter_of(action);
     auto fate = parts_.dead_letters->put(letter, stop);
     if (fate && *fate == LetterFate::kKept)
       log::warn("{}: event {} went to the dead letters: {}", parts_.name, letter.id, letter.reason);
@@ -267,6 +260,32 @@ void PipelineRunner::carry_out(PutDeadLetter action) {
                 letter.attempts, letter.reason);
     send(DeadLetterDone{std::move(fate)});
   });
+}
+
+// As the source handed the event out: a retry begins with the first transform again.
+DeadLetter PipelineRunner::letter_of(const PutDeadLetter& action) const {
+  DeadLetter letter;
+  letter.id = action.event.id;
+  letter.pipeline = parts_.name;
+  letter.reason = action.reason;
+  letter.at_ms = clock_.wall_ms();
+  letter.attempts = action.event.attempts + 1;
+  letter.malformed = action.event.malformed;
+  letter.message = action.event.payload;
+  letter.message_hidden = action.event.hidden;
+  letter.hidden = action.event.hidden || !parts_.concealment.empty();
+  EventBatch memory;
+  Result<Event> kept = parts_.concealment.conceal(action.event, memory);
+  if (!kept) {
+    letter.reason +=
+        "; the event is withheld, because what is to be hidden in it could not be: " + kept.error().what;
+    kept = bare(action.event, memory);
+  }
+  if (!kept) return letter;
+  letter.event = bson::to_json(kept->raw);
+  letter.bytes.assign(reinterpret_cast<const char*>(kept->raw.data()), kept->raw.size());
+  letter.payload = kept->payload;
+  return letter;
 }
 
 void PipelineRunner::carry_out(Finish action) {
@@ -285,6 +304,9 @@ void PipelineRunner::apply_transforms(EventBatch& batch) {
     bool keep = true;
     // No event of the user's: the source says by it what it has done.
     const bool own = event.op == Op::kRereadEnd;
+    // A server that can't make an event says which value it was about.
+    if (!event.reject_reason.empty() && !parts_.concealment.empty())
+      event.reject_reason = batch.store(std::string_view(without_quotations(event.reject_reason)));
     for (const auto& transform : parts_.transforms) {
       if (own || !event.reject_reason.empty()) break;
       auto verdict = transform->apply(event, batch);

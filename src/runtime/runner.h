@@ -19,6 +19,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/mutex.h"
+#include "core/concealment.h"
 #include "core/dead_letters.h"
 #include "core/pipeline_core.h"
 #include "core/transform.h"
@@ -35,6 +36,7 @@ struct PipelineParts {
   PipelineLimits limits;
   std::unique_ptr<Source> source;
   std::vector<std::unique_ptr<Transform>> transforms;
+  Concealment concealment;                           // of these transforms
   std::unique_ptr<TransactionalSink> transactional;  // this, or lanes
   std::vector<std::unique_ptr<Sink>> lanes;
   std::unique_ptr<PositionStore> positions;       // with lanes, unless the source has positions of its own
@@ -108,6 +110,7 @@ class PipelineRunner {
     if (observer_) observer_(point);
   }
   PositionContext position_context(std::string deployment) const;
+  DeadLetter letter_of(const PutDeadLetter& action) const;
   WriteResult timed_write(size_t lane, WriteJob& job, std::stop_token stop);
 
   PipelineParts parts_;

@@ -123,5 +123,91 @@ TEST(CommandLine, VersionAndHelpSucceed) {
     EXPECT_THAT(help.output, HasSubstr(expected));
 }
 
+// Every field that may hold a secret, and everything that a hurried hand makes of it: it stands in no output of any command.
+class Secrets : public BadConfig {
+ protected:
+  static constexpr const char* kSecret = "s3cr3tpa55";
+
+  // One pipeline with `value` in place of the URI or secret of the given part.
+  std::string with(const std::string& part, const std::string& value) const {
+    const auto of = [&](const char* name, const char* otherwise) {
+      return part == name ? value : std::string(otherwise);
+    };
+    const std::string uri = "\"mongodb://127.0.0.1:1/?replicaSet=none\"";
+    return "[[pipeline]]\nname = \"orders\"\non_reject = \"dead_letter\"\n[pipeline.source]\ntype = "
+           "\"mongodb\"\nuri = " +
+           of("source", uri.c_str()) + "\ndatabase = \"shop\"\ncollection = \"orders\"\n" +
+           "[[pipeline.transform]]\ntype = \"redact\"\npaths = [\"a\"]\nsalt = " + of("salt", "\"salt\"") +
+           "\n" +
+           (part == "mongodb" ? "[pipeline.sink]\ntype = \"mongodb\"\ndatabase = \"copy\"\ncollection = "
+                                "\"orders\"\nuri = " +
+                                    value
+            : part == "rabbitmq" ? "[pipeline.sink]\ntype = \"rabbitmq\"\nuri = " + value
+                                 : "[pipeline.sink]\ntype = \"postgres\"\ntable = \"orders\"\nuri = " +
+                                       of("postgres", "\"postgres://127.0.0.1:1/d\"")) +
+           "\n[pipeline.position]\ntype = \"mongodb\"\nuri = " + of("position", uri.c_str()) +
+           "\n[pipeline.dead_letters]\ntype = \"mongodb\"\nuri = " + of("letters", uri.c_str()) +
+           (part == "token" ? "\n[server]\nlisten = \"127.0.0.1:1\"\ntoken = " + value : "") +
+           (part == "hook" ? "\n[guard]\n[[guard.webhook]]\nurl = " + value : "") + "\n";
+  }
+};
+
+TEST_F(Secrets, StandInNoOutputHoweverWrongTheyAreWritten) {
+  const std::string s = kSecret;
+  const std::vector<std::string> shapes = {"\"mongodb://u:" + s + "@127.0.0.1:1/\"",
+                                           "\"mongodb://u:a:" + s + "@127.0.0.1:1/\"",
+                                           "\"mongodb://u:a@" + s + "@127.0.0.1:1/\"",
+                                           "\"mongodb://u:a/" + s + "@127.0.0.1:1/\"",
+                                           "\"mongodb://u:" + s + "\"",
+                                           "\"mongodb://127.0.0.1:1/?authMechanismProperties=A:" + s + "\"",
+                                           "\"postgres://u:a@" + s + "@127.0.0.1:1/\"",
+                                           "\"postgres://u:a%" + s + "@127.0.0.1:1/d\"",
+                                           "\"postgres://127.0.0.1:1/d?password=" + s + "&nonsense=1\"",
+                                           "\"host=127.0.0.1 port=1 password=a " + s + "\"",
+                                           "\"host=127.0.0.1 port=1 password='a " + s + "\"",
+                                           "\"amqp://u:12/" + s + "@127.0.0.1:1/\"",
+                                           "\"amqp://u:a?" + s + "@127.0.0.1:1/\"",
+                                           "\"https://" + s + "@127.0.0.1:1/\"",
+                                           "\"https://127.0.0.1:1/hooks/" + s + " x\"",
+                                           "\"" + s + "\"",
+                                           s,
+                                           "{ file = \"" + s + "\" }",
+                                           "{ file = \"mongodb://u:" + s + "@h/\" }",
+                                           "{ " + s + " = 1 }",
+                                           "[\"" + s + "\"]",
+                                           "\"${" + s + "\"",
+                                           "\"${X:-" + s + "}" + "\"",
+                                           "\"mongodb://u:" + s};
+  for (const char* part :
+       {"source", "salt", "mongodb", "rabbitmq", "postgres", "position", "letters", "token", "hook"}) {
+    for (const std::string& shape : shapes) {
+      const std::string path = folder_.write("secret.toml", with(part, shape));
+      const Finished checked = tidemark({"check", path});
+      EXPECT_EQ((checked.output + checked.error_output).find(s), std::string::npos)
+          << part << " = " << shape << "\n"
+          << checked.output << checked.error_output;
+    }
+  }
+}
+
+TEST_F(Secrets, StandInNoOutputOfTheOtherCommandsEither) {
+  const std::string s = kSecret;
+  for (const std::string& shape :
+       {"\"mongodb://u:a:" + s + "@127.0.0.1:1/\"", "{ file = \"mongodb://u:" + s + "@h/\" }",
+        "\"mongodb://u:" + s + "@127.0.0.1:1/?serverSelectionTimeoutMS=50&connectTimeoutMS=50\""}) {
+    const std::string path = folder_.write("secret.toml", with("source", shape));
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"check", path, "--connect"},
+                                               {"status", path},
+                                               {"status", path, "--json"},
+                                               {"position", "show", path}}) {
+      const Finished finished = tidemark(command);
+      EXPECT_EQ((finished.output + finished.error_output).find(s), std::string::npos)
+          << command[0] << " with uri = " << shape << "\n"
+          << finished.output << finished.error_output;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidemark::e2e

@@ -27,7 +27,7 @@ class DeadLetters : public EndToEnd {
     if (IsSkipped() || HasFatalFailure()) return;
     use(SinkKind::kSqlite, Mode::kCurrent);
     setup_.frame = "on_reject = \"dead_letter\"\n";
-    letters_ = "[pipeline.dead_letters]\ntype = \"sqlite\"\npath = \"" + folder_.path() + "/letters.db\"\n";
+    letters_ = "[pipeline.dead_letters]\ntype = \"sqlite\"\npath = \"" + letters_file() + "\"\n";
     setup_.after = letters_ + kRenamesIntoANumber;
     write_config();
   }
@@ -52,6 +52,8 @@ class DeadLetters : public EndToEnd {
     EXPECT_THAT(finished, ExitsWith(0)) << describe(finished);
     return nlohmann::json::parse(finished.output, nullptr, false);
   }
+
+  std::string letters_file() const { return folder_.path() + "/letters.db"; }
 
   std::string letters_;
 };
@@ -135,6 +137,107 @@ TEST_F(DeadLetters, NeedAPipelineThatKeepsThem) {
   EXPECT_THAT(dlq({"retry", config_, "orders", "x"}), ExitsWith(78));
   EXPECT_THAT(dlq({"retry", config_, "ordres", "x"}), ExitsWith(64));
   EXPECT_THAT(dlq({"list", config_}), ExitsWith(0));
+}
+
+TEST_F(DeadLetters, HoldNothingThatATransformFurtherDownHides) {
+  setup_.after = letters_ + kRenamesIntoANumber + R"(
+[[pipeline.transform]]
+type   = "project"
+rename = { "mail" = "contact" }
+[[pipeline.transform]]
+type   = "redact"
+paths  = ["contact", "items.card"]
+action = "mask"
+)";
+  write_config();
+  init_position();
+  insert(R"({"_id": 1, "a": 1, "b": 2, "mail": "ann@x", "items": [{"card": "4711-1"}]})");
+  const auto relay = start_relay(config_);
+  ASSERT_TRUE(testing::eventually([&] { return listed().size() == 1; })) << relay->error_output();
+  relay->signal(SIGTERM);
+  EXPECT_TRUE(relay->wait().has_value());
+  const nlohmann::json letter = listed().at(0);
+  EXPECT_EQ(letter["event"]["fullDocument"]["mail"], "***") << letter;
+  EXPECT_EQ(letter["event"]["fullDocument"]["items"][0]["card"], "***") << letter;
+  for (const std::string& file : {letters_file(), letters_file() + "-wal"}) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    EXPECT_EQ(bytes.find("ann@x"), std::string::npos) << file;
+    EXPECT_EQ(bytes.find("4711-1"), std::string::npos) << file;
+  }
+}
+
+// A sink that can't take U+0000, behind a filter on the old name of a field and a rename of it.
+class RetriedLetters : public DeadLetters {
+ protected:
+  void SetUp() override {
+    EndToEnd::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    use(SinkKind::kPostgres, Mode::kCurrent);
+    if (IsSkipped() || HasFatalFailure()) return;
+    setup_.frame = "on_reject = \"dead_letter\"\n";
+    letters_ = "[pipeline.dead_letters]\ntype = \"sqlite\"\npath = \"" + letters_file() + "\"\n";
+    setup_.after = letters_ + R"(
+[[pipeline.transform]]
+type = "filter"
+where = '{"fullDocument.total": {"$gte": 100}}'
+[[pipeline.transform]]
+type   = "project"
+rename = { "total" = "amount" }
+)";
+    write_config();
+    init_position();
+    insert(R"({"_id": 2, "total": 500, "s": "x\u0000y"})");
+    insert(R"({"_id": 3, "total": 500, "s": "ok"})");
+    const auto relay = start_relay(config_);
+    ASSERT_TRUE(testing::eventually([&] {
+      return destination_->documents().size() == 1 && listed().size() == 1;
+    })) << relay->error_output();
+    relay->signal(SIGTERM);
+    EXPECT_TRUE(relay->wait().has_value());
+  }
+  void set_at_source(const std::string& fields) {
+    const Status done =
+        client().update(setup_.database, setup_.collection, R"({"_id": 2})", R"({"$set": )" + fields + "}");
+    ASSERT_TRUE(done) << done.error().describe();
+  }
+  std::string row_of(const std::string& id) {
+    for (const auto& [key, document] : destination_->documents())
+      if (key.find(id) != std::string::npos) return document;
+    return "none";
+  }
+};
+
+TEST_F(RetriedLetters, GoThroughTheTransformsOnceAsTheSourceHasThemNow) {
+  const Finished too_early = dlq({"retry", config_, "orders", "--all"});
+  EXPECT_THAT(too_early, ExitsWith(65)) << describe(too_early);
+  EXPECT_EQ(listed().size(), 1u) << "the document is as it was";
+
+  set_at_source(R"({"s": "mended"})");
+  const Finished retried = dlq({"retry", config_, "orders", "--all"});
+  EXPECT_THAT(retried, ExitsWith(0)) << describe(retried);
+  EXPECT_THAT(retried.output, HasSubstr("delivered again"));
+  EXPECT_THAT(row_of("2"), HasSubstr("mended"));
+  EXPECT_THAT(row_of("2"), HasSubstr("amount"));
+  EXPECT_EQ(listed().size(), 0u);
+}
+
+TEST_F(RetriedLetters, NeverBringBackADocumentThatIsGone) {
+  ASSERT_TRUE(client().remove(setup_.database, setup_.collection, R"({"_id": 2})"));
+  const Finished retried = dlq({"retry", config_, "orders", "--all"});
+  EXPECT_THAT(retried, ExitsWith(0)) << describe(retried);
+  EXPECT_THAT(retried.output, HasSubstr("no longer at the source"));
+  EXPECT_EQ(row_of("2"), "none");
+  EXPECT_EQ(destination_->documents().size(), 1u);
+  EXPECT_EQ(listed().size(), 0u);
+}
+
+TEST_F(RetriedLetters, ThatAFilterLeavesOutNowAreNotCalledDelivered) {
+  set_at_source(R"({"s": "mended", "total": 5})");
+  const Finished retried = dlq({"retry", config_, "orders", "--all"});
+  EXPECT_THAT(retried, ExitsWith(0)) << describe(retried);
+  EXPECT_THAT(retried.output, HasSubstr("left out by transform 1 (filter)"));
+  EXPECT_EQ(row_of("2"), "none");
 }
 
 class CheckEvent : public DeadLetters {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bson/json.h"
 #include "mongo/client.h"
 
 namespace tidemark {
@@ -27,14 +28,34 @@ std::string text_in(bson::View document, std::string_view name) {
   return field && field->is_string() ? std::string(field->string()) : std::string();
 }
 
+size_t size_of(const DeadLetter& letter) {
+  return letter.event.size() + letter.bytes.size() + letter.payload.size() + letter.reason.size();
+}
+
 bson::Document document_of(const DeadLetter& letter) {
   bson::Builder document;
   document.append("pipeline", letter.pipeline).append("id", letter.id);
   document.append("reason", letter.reason).append_date("at", letter.at_ms);
   document.append("attempts", static_cast<int32_t>(letter.attempts)).append("origin", letter.origin);
   document.append("malformed", letter.malformed);
-  document.append("event", letter.event).append("payload", letter.payload);
+  // A document holds 16 MiB: of an event that is half as large, the bytes are kept and the text can be made again.
+  const bool both = size_of(letter) <= kLetterBytesMax;
+  document.append("event", both ? letter.event : std::string()).append("payload", letter.payload);
+  bson_append_binary(document.raw(), "bytes", -1, BSON_SUBTYPE_BINARY,
+                     reinterpret_cast<const uint8_t*>(letter.bytes.data()),
+                     static_cast<uint32_t>(letter.bytes.size()));
+  document.append("hidden", letter.hidden);
   return document.finish();
+}
+
+std::string binary_in(bson::View document, std::string_view name) {
+  const auto field = document.find(name);
+  if (!field || field->type() != BSON_TYPE_BINARY) return {};
+  bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
+  uint32_t size = 0;
+  const uint8_t* bytes = nullptr;
+  bson_iter_binary(&field->iter(), &subtype, &size, &bytes);
+  return {reinterpret_cast<const char*>(bytes), size};
 }
 
 DeadLetter letter_of(bson::View document) {
@@ -50,6 +71,11 @@ DeadLetter letter_of(bson::View document) {
   if (const auto attempts = document.find("attempts"))
     letter.attempts = static_cast<int>(attempts->integer().value_or(1));
   if (const auto malformed = document.find("malformed")) letter.malformed = malformed->truthy();
+  letter.bytes = binary_in(document, "bytes");
+  if (const auto hidden = document.find("hidden")) letter.hidden = hidden->truthy();
+  if (!letter.event.empty() || letter.bytes.empty()) return letter;
+  EventBatch memory;
+  if (const auto event = event_of(letter, memory)) letter.event = bson::to_json(event->raw);
   return letter;
 }
 
@@ -80,11 +106,11 @@ class MongodbDeadLetters final : public DeadLetterStore {
   }
 
   Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
-    if (letter.event.size() + letter.payload.size() + letter.reason.size() > kLetterBytesMax) {
+    if (size_of(letter) - letter.event.size() > kLetterBytesMax) {
       return fail(React::kConfig,
                   where() + ": the letter " + letter.id + " has " +
-                      std::to_string(letter.event.size() + letter.payload.size()) +
-                      " bytes as JSON, and a document holds 16 MiB",
+                      std::to_string(size_of(letter) - letter.event.size()) +
+                      " bytes with its message, and a document holds 16 MiB",
                   "keep the dead letters of this pipeline in a file: type = \"sqlite\"");
     }
     bson::Builder statement;
@@ -169,7 +195,8 @@ config::ComponentSpec mongodb_dead_letters_spec() {
   spec.summary =
       "Dead letters in a MongoDB collection: one document per event that no retry can deliver, with the "
       "reason, the "
-      "number of attempts, and the whole event in canonical Extended JSON. Needs `readWrite` on the "
+      "number of attempts, and the whole event, in canonical Extended JSON for people and in BSON for a "
+      "retry. Needs `readWrite` on the "
       "database.";
   spec.fields = {
       {.name = "uri",

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "amqp/types.h"
+#include "bson/document.h"
 #include "env/posix/clock.h"
 #include "support/process.h"
 #include "support/rabbitmq.h"
@@ -307,6 +308,44 @@ TEST_F(RabbitLetters, SettingsAreCheckedWithoutABroker) {
   EXPECT_EQ(make_rabbitmq_dead_letters(settings_, context).error().react, React::kConfig);
   settings_.set("queue", "");
   EXPECT_EQ(make_rabbitmq_dead_letters(settings_, context).error().react, React::kConfig);
+}
+
+TEST_F(RabbitLetters, GoBackInClearAndAreKeptHidden) {
+  DeadLetter put = letter("hidden", 1);
+  put.message = R"({"email":"ann@x"})";
+  put.payload = R"({"email":"***"})";
+  put.hidden = true;
+  auto store = opened();
+  EXPECT_EQ(*store->put(put, {}), LetterFate::kRetried);
+  const auto again = server_->drain(retry_);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].body, put.message) << "the transforms are yet to see it";
+  EXPECT_FALSE(again[0].headers.contains("x-hidden"));
+
+  put.attempts = 3;
+  EXPECT_EQ(*store->put(put, {}), LetterFate::kKept);
+  EXPECT_TRUE((*store->find("process", "hidden"))->hidden);
+  ASSERT_TRUE(store->redeliver("process", "hidden", {}));
+  const auto back = server_->drain(retry_);
+  ASSERT_EQ(back.size(), 1u);
+  EXPECT_EQ(back[0].body, put.payload);
+  EXPECT_EQ(back[0].headers.at("x-hidden"), "1");
+}
+
+TEST_F(RabbitLetters, KeepTheBytesWhereTheTextDoesNotBringThemBack) {
+  settings_.set("retry_queue", std::string());
+  DeadLetter put = letter("bytes");
+  put.payload.clear();
+  const auto event = bson::Document::from_json(
+      R"({"_id":{"_data":"bytes"},"operationType":"insert","fullDocument":{"a":1}})");
+  put.event = R"({"_id":{"_data":"bytes"},"operationType":"insert","fullDocument":{"a":2}})";
+  put.bytes.assign(reinterpret_cast<const char*>(event->view().data()), event->size());
+  auto store = opened();
+  ASSERT_TRUE(store->put(put, {}));
+  const auto found = store->find("process", "bytes");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->bytes, put.bytes);
+  EXPECT_THAT((*found)->event, HasSubstr("\"a\":{\"$numberInt\":\"1\"}")) << "the text is made of the bytes";
 }
 
 }  // namespace

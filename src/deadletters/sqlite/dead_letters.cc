@@ -1,6 +1,7 @@
 #include "deadletters/sqlite/dead_letters.h"
 
 #include <cassert>
+#include <iterator>
 
 #include <sqlite3.h>
 
@@ -10,19 +11,24 @@ namespace {
 constexpr const char* kColumns =
     "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, attempts INTEGER NOT NULL DEFAULT 1, "
     "origin TEXT NOT NULL DEFAULT '', payload TEXT NOT NULL DEFAULT '', malformed INTEGER NOT NULL DEFAULT "
-    "0, "
+    "0, bytes BLOB NOT NULL DEFAULT x'', hidden INTEGER NOT NULL DEFAULT 0, "
     "PRIMARY KEY(pipeline, id)";
-constexpr std::string_view kShape =
-    "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, attempts INTEGER, origin TEXT, payload "
-    "TEXT, "
-    "malformed INTEGER, ";
-// Files from before letters had attempts; the rest is added to them.
-constexpr std::string_view kFirstShape = "pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, ";
-constexpr const char* kAddColumns =
-    "ALTER TABLE dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;"
-    "ALTER TABLE dead_letters ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE dead_letters ADD COLUMN payload TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE dead_letters ADD COLUMN malformed INTEGER NOT NULL DEFAULT 0;";
+// A file may be of an earlier version: each of these shapes is what the one before becomes with its `added`.
+struct Shape {
+  const char* added;    // columns, as they read in pragma_table_info
+  const char* to_have;  // statements that add them
+};
+constexpr Shape kShapes[] = {
+    {"pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, ", ""},
+    {"attempts INTEGER, origin TEXT, payload TEXT, malformed INTEGER, ",
+     "ALTER TABLE dead_letters ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;"
+     "ALTER TABLE dead_letters ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE dead_letters ADD COLUMN payload TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE dead_letters ADD COLUMN malformed INTEGER NOT NULL DEFAULT 0;"},
+    {"bytes BLOB, hidden INTEGER, ",
+     "ALTER TABLE dead_letters ADD COLUMN bytes BLOB NOT NULL DEFAULT x'';"
+     "ALTER TABLE dead_letters ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;"},
+};
 constexpr int kBusyTimeoutMs = 5000;
 
 React react_to(int code) {
@@ -64,6 +70,14 @@ using StatementPtr = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 void bind(sqlite3_stmt* statement, int index, const std::string& text) {
   sqlite3_bind_text64(statement, index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
 }
+struct Blob {
+  std::string_view bytes;
+};
+void bind(sqlite3_stmt* statement, int index, const Blob& blob) {
+  // A null pointer would be NULL.
+  sqlite3_bind_blob64(statement, index, blob.bytes.empty() ? "" : blob.bytes.data(), blob.bytes.size(),
+                      SQLITE_STATIC);
+}
 void bind(sqlite3_stmt* statement, int index, int64_t value) { sqlite3_bind_int64(statement, index, value); }
 
 std::string text_at(sqlite3_stmt* statement, int column) {
@@ -72,7 +86,7 @@ std::string text_at(sqlite3_stmt* statement, int column) {
                          : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement, column)));
 }
 
-// A row of "SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed".
+// A row of "SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed, bytes, hidden".
 DeadLetter letter_at(sqlite3_stmt* row) {
   DeadLetter letter;
   letter.id = text_at(row, 0);
@@ -84,6 +98,9 @@ DeadLetter letter_at(sqlite3_stmt* row) {
   letter.origin = text_at(row, 6);
   letter.payload = text_at(row, 7);
   letter.malformed = sqlite3_column_int(row, 8) != 0;
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, 9));
+  if (bytes != nullptr) letter.bytes.assign(bytes, static_cast<size_t>(sqlite3_column_bytes(row, 9)));
+  letter.hidden = sqlite3_column_int(row, 10) != 0;
   return letter;
 }
 
@@ -102,16 +119,19 @@ class SqliteDeadLetters final : public DeadLetterStore {
     if (stop.stop_requested()) return fail(React::kCancelled, "dead letters " + path_ + ": stopped");
     const int64_t malformed = letter.malformed ? 1 : 0;
     const int64_t attempts = letter.attempts;
+    const int64_t hidden = letter.hidden ? 1 : 0;
+    const Blob bytes{letter.bytes};
     TIDEMARK_ASSIGN(
         const StatementPtr statement,
         prepare("INSERT INTO dead_letters(pipeline, id, reason, event, at_ms, attempts, origin, payload, "
-                "malformed) "
-                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+                "malformed, bytes, hidden) "
+                "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
                 "ON CONFLICT(pipeline, id) DO UPDATE SET reason = excluded.reason, event = excluded.event, "
                 "at_ms = excluded.at_ms, attempts = excluded.attempts, origin = excluded.origin, "
-                "payload = excluded.payload, malformed = excluded.malformed",
+                "payload = excluded.payload, malformed = excluded.malformed, bytes = excluded.bytes, "
+                "hidden = excluded.hidden",
                 letter.pipeline, letter.id, letter.reason, letter.event, letter.at_ms, attempts,
-                letter.origin, letter.payload, malformed));
+                letter.origin, letter.payload, malformed, bytes, hidden));
     TIDEMARK_TRY(run(statement.get()));
     return LetterFate::kKept;
   }
@@ -119,20 +139,22 @@ class SqliteDeadLetters final : public DeadLetterStore {
   Result<std::vector<DeadLetter>> list(const std::string& pipeline, const std::string& after,
                                        size_t limit) override {
     const auto limit_count = static_cast<int64_t>(limit);
-    TIDEMARK_ASSIGN(const StatementPtr statement,
-                    prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed "
-                            "FROM dead_letters "
-                            "WHERE pipeline = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-                            pipeline, after, limit_count));
+    TIDEMARK_ASSIGN(
+        const StatementPtr statement,
+        prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed, "
+                "bytes, hidden FROM dead_letters "
+                "WHERE pipeline = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+                pipeline, after, limit_count));
     return letters(statement.get());
   }
 
   Result<std::optional<DeadLetter>> find(const std::string& pipeline, const std::string& id) override {
-    TIDEMARK_ASSIGN(const StatementPtr statement,
-                    prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed "
-                            "FROM dead_letters "
-                            "WHERE pipeline = ?1 AND id = ?2",
-                            pipeline, id));
+    TIDEMARK_ASSIGN(
+        const StatementPtr statement,
+        prepare("SELECT id, pipeline, reason, event, at_ms, attempts, origin, payload, malformed, "
+                "bytes, hidden FROM dead_letters "
+                "WHERE pipeline = ?1 AND id = ?2",
+                pipeline, id));
     TIDEMARK_ASSIGN(auto found, letters(statement.get()));
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
@@ -168,15 +190,22 @@ class SqliteDeadLetters final : public DeadLetterStore {
 
   Status check_shape() {
     TIDEMARK_ASSIGN(std::string found, shape());
-    if (found == kFirstShape) {
-      TIDEMARK_TRY(add_columns());
-      TIDEMARK_ASSIGN(found, shape());
-    }
-    if (found == kShape) return {};
+    const std::string whole = shape_at(std::size(kShapes));
+    if (found == whole) return {};
+    TIDEMARK_TRY(add_columns());
+    TIDEMARK_ASSIGN(found, shape());
+    if (found == whole) return {};
     return fail(React::kConfig,
                 "dead letters " + path_ + ": table dead_letters has another shape: expected (" + kColumns +
                     "), found (" + found + ")",
                 "give the dead letters a file of their own");
+  }
+
+  // The columns after `steps` of kShapes.
+  static std::string shape_at(size_t steps) {
+    std::string columns;
+    for (size_t i = 0; i < steps; ++i) columns += kShapes[i].added;
+    return columns;
   }
 
   Result<std::string> shape() {
@@ -188,14 +217,22 @@ class SqliteDeadLetters final : public DeadLetterStore {
     return found;
   }
 
-  // All of them or none; looked at again under the write lock, because another process may be doing the same.
+  // All of them or none; looked at under the write lock, because another process may be doing the same. A table of a shape
+  // that never was ours stays as it is.
   Status add_columns() {
     TIDEMARK_TRY(exec("BEGIN IMMEDIATE"));
-    auto found = shape();
-    Status added = found && *found == kFirstShape ? exec(kAddColumns) : Status();
+    Status added = add_missing();
     if (added) added = exec("COMMIT");
     if (!added) (void)exec("ROLLBACK");
     return added;
+  }
+
+  Status add_missing() {
+    TIDEMARK_ASSIGN(const std::string found, shape());
+    size_t steps = 1;
+    while (steps < std::size(kShapes) && found != shape_at(steps)) ++steps;
+    for (; steps < std::size(kShapes); ++steps) TIDEMARK_TRY(exec(kShapes[steps].to_have));
+    return {};
   }
 
   Result<std::vector<DeadLetter>> letters(sqlite3_stmt* rows) {
@@ -250,7 +287,7 @@ config::ComponentSpec sqlite_dead_letters_spec() {
   spec.summary =
       "Dead letters in an SQLite database, table dead_letters: one row per event that no retry can deliver, "
       "with the reason "
-      "and the whole event in canonical Extended JSON.";
+      "and the whole event, in canonical Extended JSON for people and in BSON for a retry.";
   config::FieldSpec path;
   path.name = "path";
   path.doc = "The database file; created when absent. Several pipelines may share one.";

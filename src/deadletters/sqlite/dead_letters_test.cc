@@ -50,6 +50,8 @@ TEST_F(DeadLetters, KeepEveryPartOverARestart) {
   put.origin = "queue events";
   put.payload = "{\"specversion\":\"1.0\"}";
   put.malformed = true;
+  put.bytes = std::string("\x05\0\0\0\0", 5);
+  put.hidden = true;
   const auto fate = opened()->put(put, {});
   ASSERT_TRUE(fate);
   EXPECT_EQ(*fate, LetterFate::kKept);
@@ -58,7 +60,7 @@ TEST_F(DeadLetters, KeepEveryPartOverARestart) {
   ASSERT_EQ(letters->size(), 1u);
   const auto parts = [](const DeadLetter& of) {
     return std::tie(of.id, of.pipeline, of.reason, of.event, of.at_ms, of.attempts, of.origin, of.payload,
-                    of.malformed);
+                    of.malformed, of.bytes, of.hidden);
   };
   EXPECT_EQ(parts(letters->front()), parts(put));
 }
@@ -95,6 +97,47 @@ TEST_F(DeadLetters, AFileOfTheFirstShapeIsBroughtForwardWithItsLetters) {
   EXPECT_EQ((*kept)->attempts, 1);
   EXPECT_FALSE((*kept)->malformed);
   EXPECT_EQ(opened()->count("orders"), 2u);
+}
+
+TEST_F(DeadLetters, AFileFromBeforeLettersHeldBytesIsBroughtForwardWithItsLetters) {
+  sqlite3* old = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &old), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(
+                old,
+                "CREATE TABLE dead_letters(pipeline TEXT, id TEXT, reason TEXT, event TEXT, at_ms INTEGER, "
+                "attempts INTEGER NOT NULL DEFAULT 1, origin TEXT NOT NULL DEFAULT '', payload TEXT NOT NULL "
+                "DEFAULT '', malformed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(pipeline, id));"
+                "INSERT INTO dead_letters VALUES('orders', '82A', 'too large', "
+                "'{\"_id\":{\"_data\":\"82A\"},\"operationType\":\"insert\"}', 7, 2, '', 'p', 0)",
+                nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(old);
+  const auto kept = opened()->find("orders", "82A");
+  ASSERT_TRUE(kept && *kept);
+  EXPECT_EQ((*kept)->payload, "p");
+  EXPECT_EQ((*kept)->bytes, "");
+  EventBatch memory;
+  const auto event = event_of(**kept, memory);
+  ASSERT_TRUE(event) << "the text alone serves: " << event.error().describe();
+  EXPECT_EQ(event->op, Op::kInsert);
+}
+
+TEST_F(DeadLetters, AnEventThatNoTextHoldsComesBackByItsBytes) {
+  bson::Builder id, deep, raw;
+  bson::Document document = bson::Builder().append("end", 1).finish();
+  for (int level = 0; level < 150; ++level) document = bson::Builder().append("d", document.view()).finish();
+  raw.append("_id", id.append("_data", "82A").view()).append("operationType", "insert");
+  raw.append("fullDocument", document.view());
+  DeadLetter put = letter("82A");
+  put.event = "{}";
+  put.bytes.assign(reinterpret_cast<const char*>(raw.view().data()), raw.view().size());
+  ASSERT_TRUE(opened()->put(put, {}));
+  const auto kept = opened()->find("orders", "82A");
+  ASSERT_TRUE(kept && *kept);
+  EventBatch memory;
+  const auto event = event_of(**kept, memory);
+  ASSERT_TRUE(event) << event.error().describe();
+  EXPECT_TRUE(event->after == document.view());
 }
 
 TEST_F(DeadLetters, ATableOfAnotherShapeIsLeftAlone) {

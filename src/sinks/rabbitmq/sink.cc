@@ -114,7 +114,35 @@ class RabbitmqSink final : public Sink {
     drop();
   }
 
+  Result<std::vector<std::string>> rehearse(std::stop_token stop) override {
+    TIDEMARK_ASSIGN(const auto session, amqp::Session::open(options_.connection, clock_, stop));
+    std::vector<std::string> notes;
+    const std::string& queue = options_.queue.name;
+    if (!options_.exchange.empty()) {
+      const Status there = session->check_exchange(options_.exchange, stop);
+      TIDEMARK_TRY(found_or_made("exchange '" + options_.exchange + "'", there, notes));
+    }
+    if (queue.empty()) return notes;
+    const auto state = session->queue_state(queue, stop);
+    TIDEMARK_TRY(found_or_made("queue '" + queue + "'", state.map([](amqp::QueueState) {}), notes));
+    if (!state) return notes;
+    TIDEMARK_ASSIGN(const amqp::DeliveryLimit limit, session->delivery_limit(queue, stop));
+    if (limit.limit && limit.drops)
+      notes.push_back("queue '" + queue + "' drops a message that came back " + std::to_string(*limit.limit) +
+                      " times (its delivery limit): lift it, or give the queue a dead-letter exchange");
+    return notes;
+  }
+
  private:
+  // What is absent is declared at the start, where that is allowed.
+  Status found_or_made(const std::string& what, const Status& there, std::vector<std::string>& notes) const {
+    constexpr int kNotFound = 404;
+    if (there) return {};
+    if (there.error().code != kNotFound || !options_.declare.declare) return there;
+    notes.push_back(what + " isn't there yet: it is made at the first start");
+    return {};
+  }
+
   void drop() {
     publisher_.reset();
     session_.reset();

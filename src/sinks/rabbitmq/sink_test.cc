@@ -124,14 +124,57 @@ TEST_F(RabbitmqSinkTest, AFullQueueHoldsThePipelineBack) {
   EXPECT_EQ(server().drain(queue).size(), 2u);
 }
 
+TEST_F(RabbitmqSinkTest, ALookBeforehandMakesNothingAndNamesALimit) {
+  const std::string queue = server().unique("looked at");
+  config::Settings settings = rabbitmq_settings(server().uri(), queue);
+  auto notes = make(settings)->rehearse({});
+  ASSERT_TRUE(notes) << notes.error().describe();
+  EXPECT_EQ(notes->size(), 2u) << "neither the exchange nor the queue is there";
+  EXPECT_THROW(server().depth(queue), std::exception);
+  settings.set("declare", false);
+  EXPECT_EQ(make(settings)->rehearse({}).error().code, 404);
+  server().declare_exchange(settings.string("exchange"));
+  server().declare_queue(queue, {{"x-queue-type", "quorum"}, {"x-delivery-limit", "20"}});
+  notes = make(settings)->rehearse({});
+  ASSERT_TRUE(notes) << notes.error().describe();
+  ASSERT_EQ(notes->size(), 1u);
+  EXPECT_NE(notes->front().find("came back 20 times"), std::string::npos) << notes->front();
+  EXPECT_FALSE(make(rabbitmq_settings("amqp://127.0.0.1:1", queue))->rehearse({}));
+}
+
+TEST_F(RabbitmqSinkTest, WhatIsDeletedUnderItIsMadeAgainBeforeAnythingCounts) {
+  const std::string queue = server().unique("deleted");
+  const config::Settings settings = rabbitmq_settings(server().uri(), queue);
+  auto sink = opened(settings);
+  ASSERT_TRUE(sink->write(inserts(1, 1)->events(), {}).has_value());
+  const auto again_after = [&](const char* what, uint32_t first) {
+    const auto failed = sink->write(inserts(first, 2)->events(), {});
+    ASSERT_FALSE(failed.has_value()) << what;
+    EXPECT_EQ(failed.error().error.react, React::kRetry) << failed.error().error.what;
+    EXPECT_EQ(failed.error().durable_prefix, 0u);
+    ASSERT_TRUE(sink->open({}).has_value()) << what;
+    ASSERT_TRUE(sink->write(inserts(first, 2)->events(), {}).has_value()) << what;
+    EXPECT_EQ(server().drain(queue).size(), 2u) << what;
+  };
+  server().delete_queue(queue);
+  again_after("the queue is deleted", 2);
+  server().delete_queue(queue);
+  server().declare_queue(queue);
+  again_after("the queue is there without its binding", 4);
+  server().delete_exchange(settings.string("exchange"));
+  again_after("the exchange is deleted", 6);
+}
+
 TEST_F(RabbitmqSinkTest, TheOperatorsMistakesAreTold) {
   const std::string queue = server().unique("mistakes");
   auto login = make(rabbitmq_settings(server().uri("guest", "wr0ng"), queue));
-  EXPECT_EQ(login->open({}).error().react, React::kConfig);
+  EXPECT_EQ(login->open({}).error().react, React::kDenied);
   auto vhost = make(rabbitmq_settings(server().uri("guest", "guest", "nope"), queue));
-  EXPECT_EQ(vhost->open({}).error().react, React::kConfig);
+  EXPECT_EQ(vhost->open({}).error().react, React::kDenied);
   server().declare_queue(queue, {{"x-max-length", "9"}});
-  auto other = make(rabbitmq_settings(server().uri(), queue));
+  config::Settings shorter = rabbitmq_settings(server().uri(), queue);
+  shorter.set("queue_max_length", int64_t{5});
+  auto other = make(shorter);
   const Status declared = other->open({});
   EXPECT_EQ(declared.error().react, React::kConfig) << declared.error().what;
 

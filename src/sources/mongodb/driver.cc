@@ -18,6 +18,7 @@ constexpr int32_t kHeartbeatMs = 2000;
 constexpr int64_t kNoPrimaryUs = 5'000'000;
 
 void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
+  if (std::string_view(domain) == "uri") return;  // it quotes the URI, and with it what may be a password
   log::debug("libmongoc {}: {}", domain, message);
 }
 
@@ -40,7 +41,8 @@ Result<UriPtr> parse_uri(const std::string& text) {
   bson_error_t error;
   UriPtr uri(mongoc_uri_new_with_error(text.c_str(), &error));
   if (uri) return uri;
-  return fail(React::kConfig, std::string("not a MongoDB URI: ") + error.message,
+  // The library's words quote what it didn't understand, which may be part of a password.
+  return fail(React::kConfig, "not a MongoDB URI (it isn't shown, as it may hold a password)",
               "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
 }
 

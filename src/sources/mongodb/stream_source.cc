@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/uri.h"
 #include "sources/mongodb/inquiry.h"
 
 namespace tidemark::mongodb {

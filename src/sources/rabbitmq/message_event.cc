@@ -37,11 +37,17 @@ Event& append_message_event(const amqp::Delivery& message, WallMs now, cloudeven
     reason = "the message holds a batch of CloudEvents; a message must hold one";
   } else {
     const auto problems = parser.structured(message.body, receipt, batch);
-    if (problems.empty()) return batch.events().back();
+    if (problems.empty()) {
+      Event& event = batch.events().back();
+      event.hidden = message.number(cloudevents::kHiddenHeader).value_or(0) != 0;
+      return event;
+    }
     reason = "the message is no CloudEvent: " + cloudevents::describe(problems);
   }
-  return cloudevents::append_malformed(identity_of(message), message.body, message.content_type, reason,
-                                       receipt, batch);
+  Event& event = cloudevents::append_malformed(identity_of(message), message.body, message.content_type,
+                                               reason, receipt, batch);
+  event.hidden = message.number(cloudevents::kHiddenHeader).value_or(0) != 0;
+  return event;
 }
 
 }  // namespace tidemark

@@ -41,7 +41,7 @@ Result<std::shared_ptr<amqp::Session>> QueueSource::connect(std::stop_token stop
   TIDEMARK_ASSIGN(std::shared_ptr<amqp::Session> session,
                   amqp::Session::open(options_.connection, clock_, stop));
   TIDEMARK_TRY(find_queue(*session, stop));
-  TIDEMARK_TRY(session->consume(options_.queue, options_.prefetch, stop));
+  TIDEMARK_TRY(session->consume(options_.queue, std::min(options_.prefetch_first, options_.prefetch), stop));
   return session;
 }
 
@@ -63,6 +63,9 @@ Result<Position> QueueSource::open(const Position& from, std::stop_token stop) {
   gate_.set_callback([session = session_] { session->wake(); });
   read_ = {read_.session + 1, 0};
   acked_ = 0;
+  window_ = std::min(options_.prefetch_first, options_.prefetch);
+  window_from_ = 0;
+  cancelled_ = false;
   used_ = true;
   // A mark is moved by deliveries alone, not by the number of the session: an open that yields nothing must not look
   // like progress.
@@ -103,6 +106,7 @@ Result<bool> QueueSource::fill(EventBatch& batch, milliseconds wait, std::stop_t
     if (!came) break;
     bytes += append_message_event(delivery_, clock_.wall_ms(), parser_, batch).size_bytes();
     read_.tag = delivery_.tag;
+    watch_returns(delivery_);
     if (gate_.wanted()) break;
   }
   return !batch.events().empty();
@@ -124,14 +128,37 @@ Status QueueSource::save(const DurablePosition& position, std::stop_token stop) 
   // Tag 0 stands for nothing here, and for "everything" in AMQP; a tag acknowledged twice closes the channel.
   if (!session_ || broken_ || point.session != read_.session || point.tag <= acked_) return {};
   used_ = true;
-  if (Status sent = session_->ack(point.tag, true, stop); !sent) {
+  if (Status sent = acknowledge(point.tag, stop); !sent) {
     if (sent.error().react == React::kCancelled) return sent;
     log::debug("{}: an acknowledgement found the session dead: {}", name_, sent.error().what);
     broken_ = std::move(sent).error();
-    return {};
   }
-  acked_ = point.tag;
   return {};
+}
+
+// Asks for twice as much once as much as was asked for is acknowledged. A consumer's prefetch can't be changed, so another one
+// takes its place; the first ends before the acknowledgement, which would let more come to it.
+Status QueueSource::acknowledge(uint64_t tag, const std::stop_token& stop) {
+  const bool wider = !cancelled_ && window_ < options_.prefetch && tag - window_from_ >= window_;
+  if (wider) TIDEMARK_TRY(session_->cancel(stop));
+  TIDEMARK_TRY(session_->ack(tag, true, stop));
+  acked_ = tag;
+  if (!wider) return {};
+  window_ = static_cast<uint16_t>(std::min<uint32_t>(uint32_t{window_} * 2, options_.prefetch));
+  window_from_ = tag;
+  return session_->consume(options_.queue, window_, stop);
+}
+
+void QueueSource::watch_returns(const amqp::Delivery& message) {
+  constexpr int64_t kManyReturns = 10;
+  const int64_t returns = message.number("x-delivery-count").value_or(0);
+  if (returns < kManyReturns || returns <= returns_said_) return;
+  returns_said_ = returns;
+  log::warn(
+      "{}: a message came back {} times already; where the queue has a delivery limit (RabbitMQ 4 has 20 by "
+      "default, a "
+      "policy may set one), the broker drops it after that many: why do consumers take messages and end?",
+      name_, returns);
 }
 
 Result<std::optional<StoredPosition>> QueueSource::peek(const std::string&, std::stop_token) {
@@ -150,6 +177,11 @@ Result<Position> QueueSource::resolve(const StartPoint&, std::stop_token) {
 Result<amqp::QueueState> QueueSource::look(std::stop_token stop) {
   if (!health_session_ || health_session_->lost()) {
     TIDEMARK_ASSIGN(health_session_, amqp::Session::open(options_.connection, clock_, stop));
+    delivery_limit_.reset();
+    TIDEMARK_TRY(find_queue(*health_session_, stop));
+    // Once a session: the broker logs each such question.
+    TIDEMARK_ASSIGN(const amqp::DeliveryLimit limit, health_session_->delivery_limit(options_.queue, stop));
+    if (limit.drops) delivery_limit_ = limit.limit;
   }
   auto state = find_queue(*health_session_, stop);
   if (!state) health_session_.reset();
@@ -170,6 +202,7 @@ Result<SourceHealth> QueueSource::health(std::stop_token stop) {
                       endpoint.vhost + "/" + options_.queue;
   health.server = "RabbitMQ";
   health.backlog = state->messages;
+  health.delivery_limit = delivery_limit_;
   return health;
 }
 
@@ -206,6 +239,7 @@ void QueueSource::sign_of_life(std::stop_token stop) {
 
 void QueueSource::cancel_consumer(std::stop_token stop) {
   const UrgentTurn turn(gate_);
+  cancelled_ = true;
   if (!session_ || broken_ || session_->lost()) return;
   if (Status sent = session_->cancel(stop); !sent && sent.error().react != React::kCancelled)
     broken_ = std::move(sent).error();

@@ -5,6 +5,11 @@
 // consumer at stop_delivery(). They share the session through a SessionGate. health() has another session, under a
 // lock of its own.
 //
+// A broker counts how often a message comes back undelivered, and a queue with a delivery limit drops it for that. So a
+// session begins with one message and asks for twice as many each time that as many are acknowledged: what a process that
+// is killed again and again gives back is never more than about twice what it got done, and however often it dies, a message
+// comes back two or three times.
+//
 // A session is numbered; its deliveries are acknowledged on it alone. When it ends, the broker delivers again what
 // wasn't acknowledged, so that saving a position of an older session, or of one that has died, is a success without
 // effect: a retry could never mend it, and nothing is lost.
@@ -30,6 +35,8 @@ struct QueueSourceOptions {
   amqp::ConnectionOptions connection;
   std::string queue;
   uint16_t prefetch = 2000;
+  // What a session asks for at first; it asks for more as its messages are acknowledged, up to `prefetch`.
+  uint16_t prefetch_first = 1;
   amqp::DeclareOptions declare;
   // Of one batch: a read returns with what is there, up to these.
   size_t batch_events_max = 1000;
@@ -49,6 +56,7 @@ class QueueSource final : public Source, private PositionStore {
   Result<SourceHealth> health(std::stop_token stop) override;
   void on_ready(std::function<void()>) override {}
   PositionStore* own_positions() override { return this; }
+  bool wants_sink_first() const override { return true; }
   void stop_delivery() override;
   void close() override;
 
@@ -67,6 +75,8 @@ class QueueSource final : public Source, private PositionStore {
   // Takes what comes until the batch is full, nothing is left, or somebody wants the session. True = the batch is ready.
   Result<bool> fill(EventBatch& batch, std::chrono::milliseconds wait, std::stop_token stop) REQUIRES(gate_);
   void drop_session() REQUIRES(gate_);
+  Status acknowledge(uint64_t tag, const std::stop_token& stop) REQUIRES(gate_);
+  void watch_returns(const amqp::Delivery& message);
   void keep(std::stop_token stop);
   void sign_of_life(std::stop_token stop);
   void cancel_consumer(std::stop_token stop);
@@ -79,17 +89,22 @@ class QueueSource final : public Source, private PositionStore {
   SessionGate gate_;
   std::shared_ptr<amqp::Session> session_ GUARDED_BY(gate_);
   std::optional<Error> broken_
-      GUARDED_BY(gate_);                  // what another thread than the reader found; the reader reports it
-  AckPoint read_ GUARDED_BY(gate_);       // the session's number, and the newest delivery handed out
-  uint64_t acked_ GUARDED_BY(gate_) = 0;  // of this session
+      GUARDED_BY(gate_);                   // what another thread than the reader found; the reader reports it
+  AckPoint read_ GUARDED_BY(gate_);        // the session's number, and the newest delivery handed out
+  uint64_t acked_ GUARDED_BY(gate_) = 0;   // of this session
+  uint16_t window_ GUARDED_BY(gate_) = 0;  // the session's prefetch by now
+  uint64_t window_from_ GUARDED_BY(gate_) = 0;  // acked_ when it became that
+  bool cancelled_ GUARDED_BY(gate_) = false;    // no more deliveries are wanted
 
   // The reader's own.
   cloudevents::Parser parser_;
   amqp::Delivery delivery_;
-  Position position_;  // the end of the last batch
+  Position position_;         // the end of the last batch
+  int64_t returns_said_ = 0;  // the count that was warned of
 
   Mutex health_mutex_;
   std::unique_ptr<amqp::Session> health_session_ GUARDED_BY(health_mutex_);
+  std::optional<int64_t> delivery_limit_ GUARDED_BY(health_mutex_);  // as that session found it
 
   Mutex keeper_mutex_;
   CondVar keeper_wakes_;

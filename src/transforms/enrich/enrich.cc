@@ -39,6 +39,13 @@ class EnrichTransform final : public Transform {
     return Verdict::kKeep;
   }
 
+  std::vector<std::string> before(const std::string& path) const override {
+    std::vector<std::string> paths = {path};
+    if (!names_.wrap.empty() && path.starts_with(names_.wrap + "."))
+      paths.push_back(path.substr(names_.wrap.size() + 1));
+    return paths;
+  }
+
  private:
   void append_unless_replaced(bson::View document, bson::Builder& out) const {
     for (const bson::Element field : document) {

@@ -94,5 +94,12 @@ TEST_F(EnrichTest, RefusesWhatItCantDo) {
   }
 }
 
+TEST_F(EnrichTest, SaysWhereAFieldOfTheEnvelopeWasBefore) {
+  const auto wraps = make("raw", "", "");
+  EXPECT_THAT(wraps->before("raw.data.email"), ::testing::ElementsAre("raw.data.email", "data.email"));
+  EXPECT_THAT(wraps->before("rawest.email"), ::testing::ElementsAre("rawest.email"));
+  EXPECT_THAT(make("", "receivedAt", "")->before("a.b"), ::testing::ElementsAre("a.b"));
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -17,6 +17,22 @@ class ProjectTransform final : public Transform {
   ProjectTransform(Mode mode, PathTree paths, std::vector<Rename> renames)
       : mode_(mode), paths_(std::move(paths)), renames_(std::move(renames)) {}
 
+  std::vector<std::string> before(const std::string& path) const override {
+    std::vector<std::string> paths = {path};
+    // The renames backwards: each may have moved the field, or a document that holds it.
+    for (auto rename = renames_.rbegin(); rename != renames_.rend(); ++rename) {
+      const size_t known = paths.size();
+      for (size_t i = 0; i < known; ++i) {
+        const std::string at = paths[i];
+        if (is_under(at, rename->to))
+          paths.push_back(rename->from + at.substr(rename->to.size()));
+        else if (is_under(rename->to, at))
+          paths.push_back(rename->from);
+      }
+    }
+    return paths;
+  }
+
   Result<Verdict> apply(Event& event, EventBatch& batch) const override {
     TIDEMARK_ASSIGN(const bson::Document before, shaped(event.before));
     TIDEMARK_ASSIGN(const bson::Document after, shaped(event.after));

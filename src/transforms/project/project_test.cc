@@ -120,6 +120,17 @@ TEST_F(ProjectTest, AnAnswerThatCantBeGivenRejectsTheEvent) {
   EXPECT_THAT(verdict.error().what, HasSubstr("`sums` is no document"));
 }
 
+TEST_F(ProjectTest, SaysWhereAFieldWasBeforeItsRenames) {
+  using ::testing::UnorderedElementsAre;
+  const auto project = make({}, {}, {{"a", "b.c"}, {"x", "y"}});
+  EXPECT_THAT(project->before("b.c"), UnorderedElementsAre("b.c", "a"));
+  EXPECT_THAT(project->before("b.c.d"), UnorderedElementsAre("b.c.d", "a.d"));
+  EXPECT_THAT(project->before("b"), UnorderedElementsAre("b", "a"))
+      << "a field that goes into what is hidden";
+  EXPECT_THAT(project->before("y"), UnorderedElementsAre("y", "x"));
+  EXPECT_THAT(project->before("z"), UnorderedElementsAre("z"));
+}
+
 TEST(Project, RefusesWhatItCantDo) {
   for (const auto& [settings, text] : std::vector<std::pair<config::Settings, std::string>>{
            {project_settings({}, {"_id"}, {}), "`_id` can't be removed"},

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "cloudevents/render.h"
 #include "core/event_edit.h"
 #include "core/path_tree.h"
 
@@ -10,6 +11,9 @@ namespace tidemark {
 namespace {
 
 enum class Action { kHash, kDrop, kMask };
+
+// Begins what stands for a message that was withheld.
+constexpr std::string_view kWithheld = "withheld: ";
 
 std::string_view as_text(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -45,29 +49,72 @@ class KeyedHash {
   std::string outer_;
 };
 
-class RedactTransform final : public Transform {
+class RedactTransform : public Transform {
  public:
-  RedactTransform(PathTree paths, Action action, KeyedHash hash)
-      : paths_(std::move(paths)), action_(action), hash_(std::move(hash)) {}
+  RedactTransform(std::vector<std::string> names, PathTree paths, Action action, KeyedHash hash)
+      : names_(std::move(names)), paths_(std::move(paths)), action_(action), hash_(std::move(hash)) {}
 
   Result<Verdict> apply(Event& event, EventBatch& batch) const override {
     bson::Builder key, before, after, update;
     EventEdit edit;
-    edit.key = redacted(event.key, key);
-    edit.before = redacted(event.before, before);
-    edit.after = redacted(event.after, after);
-    edit.update = redacted_update(event.update, update);
+    const bool hidden = event.hidden;
+    edit.key = redacted(event.key, hidden, key);
+    edit.before = redacted(event.before, hidden, before);
+    edit.after = redacted(event.after, hidden, after);
+    edit.update = redacted_update(event.update, hidden, update);
     TIDEMARK_TRY(apply_edit(event, edit, batch));
     return Verdict::kKeep;
   }
 
+  std::vector<std::string> hides() const override { return names_; }
+
+  // What it makes is for keeping, so the payload is hidden with the rest.
+  Result<std::unique_ptr<Transform>> hiding(const std::vector<std::string>& paths) const override;
+
+ protected:
+  // A message that nobody could read as an event. Whatever of it isn't plainly without secrets is withheld: no path can be
+  // found in what isn't understood.
+  Status redact_malformed(Event& event, EventBatch& batch) const {
+    const std::string_view body = event.payload;
+    if (event.hidden && body.starts_with(kWithheld)) return {};
+    const auto document = bson::Document::from_json(body);
+    std::string shown;
+    // An array would be read too, as a document with the names 0, 1, ...: no path fits those.
+    if (document && body.starts_with('{')) {
+      bson::Builder out;
+      const bson::View changed = redacted(document->view(), event.hidden, out);
+      if (!changed) return {};
+      cloudevents::render(changed, shown);
+    } else {
+      shown = std::string(kWithheld) + std::to_string(body.size()) + " bytes that can't be read, SHA-256 " +
+              to_hex(sha256(body)) + "; a field that redact hides may be among them";
+    }
+    bson::Builder after;
+    for (const bson::Element field : event.after) {
+      if (field.key() == "body")
+        after.append("body", shown);
+      else
+        after.append(field.key(), field);
+    }
+    EventEdit edit;
+    edit.after = after.view();
+    TIDEMARK_TRY(apply_edit(event, edit, batch));
+    event.payload = batch.store(std::string_view(shown));
+    event.hidden = true;
+    return {};
+  }
+
  private:
-  // "No document" when nothing had to be hidden.
-  bson::View redacted(bson::View document, bson::Builder& out) const {
+  // "No document" when nothing had to be hidden. `hidden`: it was hidden once; a hash stays the hash of the value.
+  bson::View redacted(bson::View document, bool hidden, bson::Builder& out) const {
     if (!document) return {};
     bool changed = false;
     paths_.rewrite(document, paths_.root(), false, out,
                    [&](const bson::Element& element, std::string_view key, bson::Builder& to) {
+                     if (hidden && is_hash(element)) {
+                       to.append(key, element);
+                       return true;
+                     }
                      changed = true;
                      return hide(element, key, to);
                    });
@@ -75,11 +122,11 @@ class RedactTransform final : public Transform {
   }
 
   // The names of removed fields and truncated arrays are no values; they stay.
-  bson::View redacted_update(bson::View update, bson::Builder& out) const {
+  bson::View redacted_update(bson::View update, bool hidden, bson::Builder& out) const {
     const auto fields = update.find("updatedFields");
     if (!fields || !fields->is_document()) return {};
     bson::Builder inner;
-    const bson::View changed = redacted(fields->document(), inner);
+    const bson::View changed = redacted(fields->document(), hidden, inner);
     if (!changed) return {};
     for (const bson::Element field : update) {
       if (field.key() == "updatedFields")
@@ -88,6 +135,12 @@ class RedactTransform final : public Transform {
         out.append(field.key(), field);
     }
     return out.view();
+  }
+
+  bool is_hash(const bson::Element& element) const {
+    constexpr size_t kHexDigits = 64;
+    return action_ == Action::kHash && element.is_string() && element.string().size() == kHexDigits &&
+           element.string().find_first_not_of("0123456789abcdef") == std::string_view::npos;
   }
 
   bool hide(const bson::Element& element, std::string_view key, bson::Builder& out) const {
@@ -104,17 +157,47 @@ class RedactTransform final : public Transform {
     return false;
   }
 
+  const std::vector<std::string> names_;
   const PathTree paths_;
   const Action action_;
   const KeyedHash hash_;
 };
+
+// For what is kept of an event: also its payload.
+class RedactForKeeping final : public RedactTransform {
+ public:
+  using RedactTransform::RedactTransform;
+
+  Result<Verdict> apply(Event& event, EventBatch& batch) const override {
+    if (event.malformed) {
+      TIDEMARK_TRY(redact_malformed(event, batch));
+      return Verdict::kKeep;
+    }
+    const bool had_payload = !event.payload.empty();
+    const bool was_edited = std::exchange(event.edited, false);
+    TIDEMARK_ASSIGN(const Verdict verdict, RedactTransform::apply(event, batch));
+    if (had_payload && event.edited) {
+      std::string payload;
+      cloudevents::render_message(event, payload);
+      event.payload = batch.store(std::string_view(payload));
+    }
+    event.edited = event.edited || was_edited;
+    return verdict;
+  }
+};
+
+Result<std::unique_ptr<Transform>> RedactTransform::hiding(const std::vector<std::string>& paths) const {
+  TIDEMARK_ASSIGN(PathTree tree, PathTree::make(paths));
+  return std::make_unique<RedactForKeeping>(paths, std::move(tree), action_, hash_);
+}
 
 config::ComponentSpec make_spec() {
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "redact";
   spec.summary =
-      "Hides the values of fields before any sink or dead letter sees them: in `fullDocument`, in "
+      "Hides the values of fields before any sink sees them, and in dead letters whichever transform or sink "
+      "rejected the event, under the names that the fields had before a rename too: in `fullDocument`, in "
       "`fullDocumentBeforeChange`, in `updateDescription.updatedFields` (whole documents and dotted names "
       "alike) and in "
       "`documentKey`. `_id` can't be hidden, because the resume token, which every sink keeps, contains it; "
@@ -169,7 +252,8 @@ Result<std::unique_ptr<Transform>> make_redact_transform(const config::Settings&
   if (action == Action::kHash && settings.string("salt").empty())
     return fail(settings.error("salt", "is missing, and action = \"hash\" needs it",
                                "write salt = \"${REDACT_SALT}\", or choose action = \"drop\" or \"mask\""));
-  return std::make_unique<RedactTransform>(std::move(*tree), action, KeyedHash(settings.string("salt")));
+  return std::make_unique<RedactTransform>(paths, std::move(*tree), action,
+                                           KeyedHash(settings.string("salt")));
 }
 
 }  // namespace tidemark

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "cloudevents/parser.h"
 #include "support/transform_fixture.h"
 
 namespace tidemark {
@@ -140,6 +141,78 @@ TEST_F(RedactTest, AnEventWithoutTheFieldStaysAsItIs) {
   EXPECT_EQ(event.after_extra, 0u);
   apply(*redact, "delete", "{}");
   apply(*redact, "drop", "{}", "{}");
+}
+
+// A CloudEvent as a broker or a client sent it.
+class RedactForKeepingTest : public RedactTest {
+ protected:
+  Event kept(const Transform& redact, std::string_view message) {
+    cloudevents::Parser parser;
+    EXPECT_TRUE(parser.structured(message, {}, batch_).empty());
+    return conceal(redact, batch_.events().back());
+  }
+  Event conceal(const Transform& redact, Event event) {
+    auto keeping = redact.hiding(redact.hides());
+    EXPECT_TRUE(keeping);
+    EXPECT_TRUE((*keeping)->apply(event, batch_));
+    return event;
+  }
+};
+
+TEST_F(RedactForKeepingTest, TheMessageItselfIsHiddenToo) {
+  const Event event =
+      kept(*make({"data.email"}, "mask"),
+           R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"email":"ann@x","n":1}})");
+  EXPECT_THAT(std::string(event.payload), Not(HasSubstr("ann@x")));
+  EXPECT_THAT(std::string(event.payload), HasSubstr(R"("data":{"email":"***","n":1})"));
+  EXPECT_THAT(json(event.raw), Not(HasSubstr("ann@x")));
+}
+
+TEST_F(RedactForKeepingTest, AMessageWithoutTheFieldStaysToTheByte) {
+  constexpr std::string_view kMessage =
+      R"({ "specversion":"1.0","id":"1","source":"/s","type":"t","data":{"n":1.10}})";
+  EXPECT_EQ(kept(*make({"data.email"}, "mask"), kMessage).payload, kMessage);
+}
+
+TEST_F(RedactForKeepingTest, AMessageThatIsNoEventIsHiddenAsFarAsItIsUnderstood) {
+  const auto redact = make({"data.email"}, "mask");
+  const auto malformed = [&](std::string_view body) {
+    return conceal(*redact, cloudevents::append_malformed("x", body, "", "no event", {}, batch_));
+  };
+  const Event understood = malformed(R"({"data":{"email":"ann@x","n":1}})");
+  EXPECT_EQ(understood.payload, R"({"data":{"email":"***","n":1}})");
+  EXPECT_THAT(json(understood.raw), Not(HasSubstr("ann@x")));
+  for (const std::string_view body :
+       {R"({"data":{"email":"ann@x")", "email=ann@x", R"([{"email":"ann@x"}])"}) {
+    const Event withheld = malformed(body);
+    EXPECT_THAT(std::string(withheld.payload),
+                HasSubstr("withheld: " + std::to_string(body.size()) + " bytes"));
+    EXPECT_THAT(json(withheld.raw), Not(HasSubstr("ann@x")));
+    EXPECT_EQ(conceal(*redact, withheld).payload, withheld.payload) << "hidden once";
+  }
+}
+
+TEST_F(RedactForKeepingTest, WhatWasHiddenOnceKeepsItsHash) {
+  const auto redact = make({"data.email"}, "hash");
+  const std::string once(
+      kept(*redact, R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"email":"ann@x"}})")
+          .payload);
+  cloudevents::Parser parser;
+  ASSERT_TRUE(parser.structured(once, {}, batch_).empty());
+  Event again = batch_.events().back();
+  again.hidden = true;
+  const std::string before = json(again.after);
+  ASSERT_TRUE(redact->apply(again, batch_));
+  EXPECT_EQ(json(again.after), before);
+
+  // Whatever doesn't look like a hash is hidden, whoever says that it was.
+  const std::string clear =
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"email":"ann@x"}})";
+  ASSERT_TRUE(parser.structured(clear, {}, batch_).empty());
+  Event claimed = batch_.events().back();
+  claimed.hidden = true;
+  ASSERT_TRUE(redact->apply(claimed, batch_));
+  EXPECT_THAT(json(claimed.after), Not(HasSubstr("ann@x")));
 }
 
 TEST(Redact, RefusesWhatItCantDo) {

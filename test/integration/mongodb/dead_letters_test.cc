@@ -41,6 +41,8 @@ TEST_F(MongodbDeadLetters, KeepEveryPartForTheNextProcess) {
   put.origin = "queue events";
   put.payload = "{\"specversion\":\"1.0\"}";
   put.malformed = true;
+  put.bytes = std::string("\x05\0\0\0\0", 5);
+  put.hidden = true;
   const auto fate = opened()->put(put, {});
   ASSERT_TRUE(fate) << fate.error().describe();
   EXPECT_EQ(*fate, LetterFate::kKept);
@@ -48,7 +50,7 @@ TEST_F(MongodbDeadLetters, KeepEveryPartForTheNextProcess) {
   ASSERT_TRUE(got && *got);
   const auto parts = [](const DeadLetter& of) {
     return std::tie(of.id, of.pipeline, of.reason, of.event, of.at_ms, of.attempts, of.origin, of.payload,
-                    of.malformed);
+                    of.malformed, of.bytes, of.hidden);
   };
   EXPECT_EQ(parts(**got), parts(put));
 }
