@@ -104,7 +104,7 @@ class LetterRetry {
                                const std::stop_token& stop) {
     bson::Builder key;
     key.append("_id", *event.key.find("_id"));
-    std::vector<std::string> ids(1);
+    std::vector<AuditId> ids(1);
     TIDEMARK_TRY(guard::id_of(key.view(), ids[0]));
     return source_->lookup(
         collection(event), ids,
