@@ -106,10 +106,11 @@ class MongodbDeadLetters final : public DeadLetterStore {
   }
 
   Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
-    if (size_of(letter) - letter.event.size() > kLetterBytesMax) {
+    // With the bytes the text can be left out; a letter without them is its text.
+    const size_t needed = size_of(letter) - (letter.bytes.empty() ? 0 : letter.event.size());
+    if (needed > kLetterBytesMax) {
       return fail(React::kConfig,
-                  where() + ": the letter " + letter.id + " has " +
-                      std::to_string(size_of(letter) - letter.event.size()) +
+                  where() + ": the letter " + letter.id + " has " + std::to_string(needed) +
                       " bytes with its message, and a document holds 16 MiB",
                   "keep the dead letters of this pipeline in a file: type = \"sqlite\"");
     }
