@@ -99,10 +99,16 @@ void Consumer::kill(Time now, Process::Milliseconds down) {
   process_->kill_now();
   down_ = true;
   restart_at_ = now + down;
+  // One more than the next: that one may have been under way already.
+  back_after_writes_ = written_() + 2;
 }
 
 void Consumer::look_after(Time now) {
-  if (!down_ || now < restart_at_) return;
+  if (now >= restart_at_ && written_() >= back_after_writes_) come_back(now);
+}
+
+void Consumer::come_back(Time) {
+  if (!down_) return;
   down_ = false;
   start();
 }

@@ -8,6 +8,7 @@
 // the relays. Its sink never fails: everything that it loses, it loses at the source.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,7 +30,13 @@ class Consumer final : public Bystander {
   // Until its stream is open for the first time: what was written before is not its loss.
   Status wait_open();
   void kill(Time now, Process::Milliseconds down) override;
+  // Until its time is over and something was written meanwhile: what is counted is what such a death costs, and not how
+  // fast the writer was on this machine.
   void look_after(Time now);
+  // How many writes there were; asked by look_after.
+  void count_writes(std::function<int()> written) { written_ = std::move(written); }
+  // Whatever was written meanwhile.
+  void come_back(Time now);
   // Until it saw the last document, or will not any more.
   void wait_for_the_end();
   std::vector<LoggedEvent> events() const;
@@ -42,6 +49,8 @@ class Consumer final : public Bystander {
   std::unique_ptr<Process> process_;
   bool down_ = false;
   Time restart_at_{0};
+  std::function<int()> written_ = [] { return 0; };
+  int back_after_writes_ = 0;
 };
 
 // The consumer's process: consumes until it is killed.

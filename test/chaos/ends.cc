@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bson/json.h"
+#include "bson/json_reader.h"
 #include "chaos/writer.h"
 #include "core/position.h"
 #include "e2e/destination.h"
@@ -42,6 +43,47 @@ int64_t version_of(const std::string& op, const json& document, const json& upda
   return update.is_object() && update.contains("updatedFields") ? version_in(update["updatedFields"]) : -1;
 }
 
+std::string bytes_of(bson::View document) {
+  return {reinterpret_cast<const char*>(document.data()), document.size()};
+}
+
+bson::View view_of(const std::string& bytes) {
+  return bson::View::parse({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).value();
+}
+
+// A row's text read back into the bytes that it stands for.
+std::string bytes_of_json(const std::string& text) {
+  const auto document = bson::read_json(text);
+  if (!document)
+    throw std::runtime_error("a row that doesn't read back: " + document.error().what + ": " + text);
+  return bytes_of(*document);
+}
+
+bson::Document sorted(bson::View document, bool array) {
+  std::vector<bson::Element> fields;
+  for (const auto& field : document) fields.push_back(field);
+  if (!array)
+    std::stable_sort(fields.begin(), fields.end(),
+                     [](const auto& a, const auto& b) { return a.key() < b.key(); });
+  bson::Builder out;
+  for (const auto& field : fields) {
+    if (field.is_array())
+      out.append_array(field.key(), sorted(field.document(), true).view());
+    else if (field.is_document())
+      out.append(field.key(), sorted(field.document(), false).view());
+    else
+      out.append(field.key(), field);
+  }
+  return out.finish();
+}
+
+bson::Document without(bson::View document, std::string_view name) {
+  bson::Builder out;
+  for (const auto& field : document)
+    if (field.key() != name) out.append(field.key(), field);
+  return out.finish();
+}
+
 const char* mode_of(const RelayKind& kind) { return kind.log ? "log" : "current"; }
 
 std::string exclude_end(const std::string& column) { return column + " <> '" + kEnd + "'"; }
@@ -67,7 +109,7 @@ class SqliteEnd final : public End {
     Documents all;
     if (!has("orders")) return all;
     for (const auto& row : sqlite_query(path_, "SELECT id, doc FROM orders WHERE " + exclude_end("id")))
-      all.emplace(normal_json(row[0]), normal_json(row[1]));
+      all.emplace(normal_json(row[0]), bytes_of_json(row[1]));
     return all;
   }
   std::vector<LoggedEvent> events() override {
@@ -120,9 +162,10 @@ class PostgresEnd final : public End {
     Documents all;
     if (!has(table_)) return all;
     for (const json& row : rows("json_build_array(id, doc::text)"))
-      all.emplace(normal_json(row[0].get<std::string>()), normal_json(row[1].get<std::string>()));
+      all.emplace(normal_json(row[0].get<std::string>()), bytes_of_json(row[1].get<std::string>()));
     return all;
   }
+  bool keeps_order_of_fields() const override { return false; }
   std::vector<LoggedEvent> events() override {
     std::vector<LoggedEvent> all;
     if (!has(table_)) return all;
@@ -257,9 +300,8 @@ class MongodbEnd final : public End {
     const auto found = client_.ask([&](testing::Mongo& mongo) { return mongo.find(database_, "orders"); });
     Documents all;
     for (const bson::Document& document : found) {
-      json parsed = json::parse(bson::to_json(document));
-      parsed.erase("_tidemark");
-      if (parsed["_id"].dump() != kEnd) all.emplace(parsed["_id"].dump(), parsed.dump());
+      const std::string id = normal_id(document);
+      if (id != kEnd) all.emplace(id, bytes_of(without(document, "_tidemark")));
     }
     return all;
   }
@@ -290,16 +332,31 @@ Result<Documents> source_documents(testing::Mongo& client, const std::string& da
   TIDEMARK_ASSIGN(const auto found, client.find(database, kCollection));
   Documents all;
   for (const bson::Document& document : found) {
-    const json parsed = json::parse(bson::to_json(document));
-    if (parsed["_id"].dump() != kEnd) all.emplace(parsed["_id"].dump(), parsed.dump());
+    const std::string id = normal_id(document);
+    if (id != kEnd) all.emplace(id, bytes_of(document));
   }
   return all;
 }
 
 std::map<std::string, int64_t> versions(const Documents& documents) {
   std::map<std::string, int64_t> all;
-  for (const auto& [id, document] : documents) all.emplace(id, version_in(json::parse(document)));
+  for (const auto& [id, bytes] : documents) {
+    const auto v = view_of(bytes).find("v");
+    all.emplace(id, v && v->integer() ? *v->integer() : -1);
+  }
   return all;
+}
+
+Documents sorted_by_name(const Documents& documents) {
+  Documents all;
+  for (const auto& [id, bytes] : documents) all.emplace(id, bytes_of(sorted(view_of(bytes), false)));
+  return all;
+}
+
+std::string normal_id(bson::View document) {
+  std::string text;
+  bson::append_json_value(*document.find("_id"), bson::JsonMode::kCanonical, text);
+  return normal_json(text);
 }
 
 LoggedEvent event_of_json(const std::string& line) {

@@ -25,8 +25,10 @@ struct Places {
   bool keeps_logs = false;   // relays write theirs to the folder, all lives in one
 };
 
-// Normal `_id` to the normal form of the whole document.
+// Normal `_id` to the bytes of the whole document.
 using Documents = std::map<std::string, std::string>;
+// The same with the fields of each document and sub-document in the order of their names, for what keeps no order.
+Documents sorted_by_name(const Documents& documents);
 
 class End {
  public:
@@ -40,6 +42,7 @@ class End {
   virtual std::string position() = 0;
   // In a kind that isn't `log`.
   virtual Documents documents() { return {}; }
+  virtual bool keeps_order_of_fields() const { return true; }
   // In a kind that is.
   virtual std::vector<LoggedEvent> events() { return {}; }
   virtual bool keeps_order() const { return true; }
@@ -54,6 +57,9 @@ Result<Documents> source_documents(testing::Mongo& client, const std::string& da
 
 // `v` of each document.
 std::map<std::string, int64_t> versions(const Documents& documents);
+
+// `_id` of a document as the ends name it.
+std::string normal_id(bson::View document);
 
 // The event of a line of JSON, in the form in which the server sends it.
 LoggedEvent event_of_json(const std::string& line);

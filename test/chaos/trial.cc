@@ -17,8 +17,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kStep{2};
-constexpr seconds kScheduleTime{40};  // a schedule takes one or two
-constexpr seconds kRestTime{30};
+// A schedule takes one or two seconds, and a mongod that was killed as many as it needs to read its journal and be elected.
+constexpr seconds kScheduleTime{40}, kScheduleTimeOfReal{180};
+constexpr seconds kRestTime{30}, kRestTimeOfReal{120};
 constexpr seconds kTransactionTime{2};
 constexpr size_t kIdsMax = 3;
 
@@ -80,7 +81,9 @@ class Trial {
     writer_ = std::make_unique<Writer>(WriterOptions{.uri = deployment_->uri(),
                                                      .database = places_.database,
                                                      .seed = schedule_.seed,
-                                                     .writes = schedule_.writes});
+                                                     .writes = schedule_.writes,
+                                                     .go_on_to = place_of_fault(0)});
+    for (const auto& consumer : consumers_) consumer->count_writes([this] { return writer_->tried(); });
     return {};
   }
 
@@ -108,16 +111,26 @@ class Trial {
     return std::any_of(relays_.begin(), relays_.end(), [](const auto& relay) { return relay->failed(); });
   }
 
+  // After how many writes the writer waits for this fault. Beside the usual loops alone, whose losses are counted: without
+  // them faults come upon a writer that doesn't wait.
+  int place_of_fault(size_t index) const {
+    return workshop_.consumers && index < schedule_.faults.size() ? schedule_.faults[index].at : kNoLimit;
+  }
+
   // Until the last write was tried and the last fault taken back; or a relay has ended by itself, which is enough.
   void play() {
-    const Time deadline = now() + kScheduleTime;
+    const Time deadline = now() + (deployment_->is_sandbox() ? kScheduleTime : kScheduleTimeOfReal);
     size_t next = 0;
     const auto due = [&] {
       return next < schedule_.faults.size() &&
              (schedule_.faults[next].at <= writer_->tried() || writer_->done());
     };
     while (!any_failed() && (!writer_->done() || next < schedule_.faults.size() || !faults_->quiet())) {
-      while (due()) faults_->inflict(schedule_.faults[next++], now());
+      while (due()) {
+        const Fault& fault = schedule_.faults[next++];
+        writer_->go_on_to(place_of_fault(next));
+        faults_->inflict(fault, now());
+      }
       faults_->tick(now());
       look_after_all();
       if (now() > deadline) {
@@ -127,6 +140,7 @@ class Trial {
       testing::internal::pause(kStep);
     }
     faults_->heal_all(now());
+    for (const auto& consumer : consumers_) consumer->come_back(now());
     writer_->stop();
     writer_->join();
     verdict_.missed = faults_->missed();
@@ -138,13 +152,14 @@ class Trial {
 
   // Heals everything, and waits until every stored position is behind the last write.
   bool come_to_rest() {
-    const auto end = writer_->write_the_end(static_cast<int>(milliseconds(kRestTime).count()));
+    const seconds patience = deployment_->is_sandbox() ? kRestTime : kRestTimeOfReal;
+    const auto end = writer_->write_the_end(static_cast<int>(milliseconds(patience).count()));
     if (!end) {
       find("the source takes no write after everything was healed: " + end.error().describe() + "; " +
            deployment_->status());
       return false;
     }
-    const Time deadline = now() + kRestTime;
+    const Time deadline = now() + patience;
     const Time end_transactions = now() + kTransactionTime;
     bool ended_transactions = false;
     std::vector<Relay*> waiting;
@@ -159,7 +174,7 @@ class Trial {
       if (now() > deadline) {
         for (Relay* relay : waiting)
           find(fmt::format("relay {} did not reach the last write within {} s; its position is {}: {}",
-                           relay->name(), kRestTime.count(), relay->position(), relay->last_words()));
+                           relay->name(), patience.count(), relay->position(), relay->last_words()));
         return false;
       }
       testing::internal::pause(milliseconds(10));
@@ -224,7 +239,10 @@ class Trial {
       for (const auto& [id, document] : documents) all.push_back({id, document});
       return guard::SortedRows(std::move(all));
     };
-    guard::SortedRows left = rows(source), right = rows(relay.end().documents());
+    const bool in_order = relay.end().keeps_order_of_fields();
+    guard::SortedRows left = rows(in_order ? source : sorted_by_name(source));
+    guard::SortedRows right =
+        rows(in_order ? relay.end().documents() : sorted_by_name(relay.end().documents()));
     const auto compared = guard::compare(left, right, kIdsMax);
     if (!compared) return find("relay " + relay.name() + ": " + compared.error().describe());
     if (compared->equal()) return;

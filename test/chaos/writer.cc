@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <mongoc/mongoc.h>
 
-#include "bson/json.h"
+#include "chaos/ends.h"
 #include "env/random.h"
 #include "support/mongo.h"
 
@@ -15,33 +15,97 @@ namespace {
 constexpr uint64_t kSlots = 16;
 constexpr int kCommitTries = 3;
 
-// Ids of several types. A new generation is a new document.
-std::string id_json(uint64_t slot, int generation) {
-  switch (slot % 4) {
+bson::Document parse(const std::string& json) { return testing::json(json); }
+
+std::vector<uint8_t> bytes(std::initializer_list<int> values) { return {values.begin(), values.end()}; }
+
+// A string of these very bytes, UTF-8 or not.
+std::vector<uint8_t> text_value(const std::string& text) {
+  std::vector<uint8_t> value(4);
+  const auto size = static_cast<uint32_t>(text.size() + 1);
+  for (int i = 0; i < 4; ++i) value[static_cast<size_t>(i)] = static_cast<uint8_t>(size >> (8 * i));
+  value.insert(value.end(), text.begin(), text.end());
+  value.push_back(0);
+  return value;
+}
+
+bson::Document odd_id(uint8_t type, std::span<const uint8_t> value) {
+  bson::Builder out;
+  out.append_raw("_id", type, value);
+  return out.finish();
+}
+
+// Ids of several types, {_id: ...}. A new generation is a new document. Among them what no driver makes and every server
+// keeps: texts that differ in one byte that isn't UTF-8, a binary of subtype 2 without its inner length, a symbol.
+bson::Document id_of(uint64_t slot, int generation) {
+  switch (slot % 8) {
     case 0:
-      return fmt::format("{}", slot * 1000 + static_cast<uint64_t>(generation));
+      return parse(fmt::format("{{\"_id\": {}}}", slot * 1000 + static_cast<uint64_t>(generation)));
     case 1:
-      return fmt::format("\"order {}.{} | 'quoted' \\\\ é\"", slot, generation);
+      return parse(fmt::format("{{\"_id\": \"order {}.{} | 'quoted' \\\\ é\"}}", slot, generation));
     case 2:
-      return fmt::format("{{\"$oid\": \"65f00000000000000000{:02x}{:02x}\"}}", slot, generation);
+      return parse(
+          fmt::format("{{\"_id\": {{\"$oid\": \"65f00000000000000000{:02x}{:02x}\"}}}}", slot, generation));
+    case 3:
+      return parse(fmt::format("{{\"_id\": {{\"shop\": \"s{}\", \"number\": {}}}}}", slot, generation));
+    case 4:
+      return odd_id(BSON_TYPE_UTF8,
+                    text_value(fmt::format("caf{}{}", slot < 8 ? '\xe8' : '\xe9', generation)));
+    case 5: {
+      // Not at the top: libmongoc would not find such an _id, and make one.
+      bson::Builder inner;
+      inner.append_raw("b", BSON_TYPE_BINARY, bytes({3, 0, 0, 0, 2, static_cast<int>(slot), generation, 7}));
+      bson::Builder out;
+      out.append("_id", inner.view());
+      return out.finish();
+    }
+    case 6:
+      return odd_id(BSON_TYPE_SYMBOL, text_value(fmt::format("s{}.{}", slot, generation)));
     default:
-      return fmt::format("{{\"shop\": \"s{}\", \"number\": {}}}", slot, generation);
+      return parse(fmt::format("{{\"_id\": {{\"$numberLong\": \"{}\"}}}}",
+                               9'007'199'254'740'993 + static_cast<int64_t>(slot) * 1000 + generation));
   }
 }
 
-std::string fields_json(int64_t n) {
-  return fmt::format(
-      "\"v\": {}, \"total\": {{\"$numberDecimal\": \"{}.90\"}}, \"ratio\": {}, \"when\": {{\"$date\": "
-      "{{\"$numberLong\": \"{}\"}}}}, \"lines\": [{{\"sku\": \"p{}\"}}, null, true]",
-      n, n % 1000, n % 3 == 0 ? "{\"$numberDouble\": \"NaN\"}" : "0.5", 1'700'000'000'000 + n, n % 7);
+// A value that a text can lose: each is in the documents of its turn.
+void append_odd(bson::Builder& out, int64_t n) {
+  switch (n % 7) {
+    case 0:
+      out.append_raw("odd", BSON_TYPE_UTF8, text_value("not UTF-8: \xff\xc3"));
+      break;
+    case 1:
+      out.append_raw("odd", BSON_TYPE_BINARY, bytes({2, 0, 0, 0, 2, 9, static_cast<int>(n & 0x7f)}));
+      break;
+    case 2: {
+      bson::Builder literal;
+      literal.append("$numberInt", "7");
+      out.append("odd", literal.view());
+      break;
+    }
+    case 3:
+      out.append_raw("odd", BSON_TYPE_UNDEFINED, {});
+      break;
+    case 4:
+      out.append_raw("odd", BSON_TYPE_SYMBOL, text_value("legacy"));
+      break;
+    case 5:
+      out.append("odd", -0.0);
+      break;
+    default:
+      break;
+  }
 }
 
-// As both ends write it.
-std::string normal_id(const std::string& id) {
-  const bson::Document document = testing::json("{\"_id\": " + id + "}");
-  std::string text;
-  bson::append_json_value(*document.view().find("_id"), bson::JsonMode::kCanonical, text);
-  return normal_json(text);
+// `id` as id_of() made it. Servers before 5.0 take names that begin with `$` from inserts alone.
+bson::Document document_of(const bson::Document& id, int64_t n, bool literals) {
+  bson::Builder out;
+  out.concat(id);
+  out.concat(parse(fmt::format(
+      "{{\"v\": {}, \"total\": {{\"$numberDecimal\": \"{}.90\"}}, \"ratio\": {}, \"when\": {{\"$date\": "
+      "{{\"$numberLong\": \"{}\"}}}}, \"lines\": [{{\"sku\": \"p{}\"}}, null, true]}}",
+      n, n % 1000, n % 3 == 0 ? "{\"$numberDouble\": \"NaN\"}" : "0.5", 1'700'000'000'000 + n, n % 7)));
+  if (literals || n % 7 != 2) append_odd(out, n);
+  return out.finish();
 }
 
 struct Reply {
@@ -67,7 +131,7 @@ struct Writer::Slot {
   uint64_t number = 0;
   int generation = 0;
   bool present = false;
-  std::string id() const { return id_json(number, generation); }
+  bson::Document id() const { return id_of(number, generation); }
 };
 
 // A pooled client, because a client alone waits 5 s before it asks a member again that has just failed.
@@ -92,9 +156,8 @@ struct Writer::Client {
   Client& operator=(const Client&) = delete;
 
   // How many documents one write met; the driver repeats it once by itself.
-  Result<int64_t> write(Op op, const std::string& id, int64_t n) {
-    const bson::Document filter = testing::json("{\"_id\": " + id + "}");
-    const bson_t raw_filter = filter.view().raw();
+  Result<int64_t> write(Op op, const bson::Document& id, int64_t n) {
+    const bson_t raw_filter = id.view().raw();
     bson_t opts = BSON_INITIALIZER;
     mongoc_client_session_append(session, &opts, nullptr);
     Reply reply;
@@ -102,8 +165,10 @@ struct Writer::Client {
     bool ok = false;
     const char* counted = "matchedCount";
     if (op == Op::kInsert || op == Op::kReplace) {
-      const bson::Document document = testing::json("{\"_id\": " + id + ", " + fields_json(n) + "}");
+      const bson::Document document = document_of(id, n, op == Op::kInsert);
       const bson_t raw = document.view().raw();
+      // The driver's own opinion of documents is not the server's.
+      BSON_APPEND_BOOL(&opts, "validate", false);
       if (op == Op::kInsert) {
         counted = "insertedCount";
         ok = mongoc_collection_insert_one(collection, &raw, &opts, reply.out(), &error);
@@ -143,7 +208,7 @@ struct Writer::Client {
   SeededRandom random{0};
 };
 
-Writer::Writer(WriterOptions options) : options_(std::move(options)) {
+Writer::Writer(WriterOptions options) : options_(std::move(options)), limit_(options_.go_on_to) {
   client_ = std::make_unique<Client>(
       options_.uri +
           "&appName=writer&w=majority&wtimeoutMS=1500&serverSelectionTimeoutMS=2000&socketTimeoutMS=1000&"
@@ -154,7 +219,17 @@ Writer::Writer(WriterOptions options) : options_(std::move(options)) {
   thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
 
-Writer::~Writer() = default;
+Writer::~Writer() { stop(); }
+
+void Writer::go_on_to(int tried) {
+  limit_ = tried;
+  limit_.notify_all();
+}
+
+void Writer::stop() {
+  thread_.request_stop();
+  go_on_to(kNoLimit);
+}
 
 void Writer::join() {
   if (thread_.joinable()) thread_.join();
@@ -162,6 +237,10 @@ void Writer::join() {
 
 void Writer::run(std::stop_token stop) {
   while (tried_ < options_.writes && !stop.stop_requested() && contradiction_.empty()) {
+    if (const int limit = limit_; tried_ >= limit) {
+      limit_.wait(limit);
+      continue;
+    }
     if (client_->random.below(10) == 0) {
       write_transaction();
     } else {
@@ -178,7 +257,7 @@ Writer::Slot& Writer::any_slot() { return slots_[client_->random.below(kSlots)];
 void Writer::write_one(Slot& slot) {
   const uint64_t dice = client_->random.below(10);
   const Op op = !slot.present ? Op::kInsert : dice < 5 ? Op::kUpdate : dice < 8 ? Op::kReplace : Op::kDelete;
-  const std::string id = slot.id();
+  const bson::Document id = slot.id();
   Write write{.n = ++next_n_, .op = op};
   const auto met = client_->write(op, id, write.n);
   write.known = met.has_value();
@@ -189,7 +268,8 @@ void Writer::write_one(Slot& slot) {
     slot.present = false;
     return;
   }
-  if (*met != 1) contradiction_ = fmt::format("{} {} of {} met no document", to_string(op), write.n, id);
+  if (*met != 1)
+    contradiction_ = fmt::format("{} {} of {} met no document", to_string(op), write.n, normal_id(id));
   slot.present = op != Op::kDelete;
 }
 
@@ -216,7 +296,8 @@ void Writer::write_transaction() {
       return;
     }
     if (*met != 1)
-      contradiction_ = fmt::format("{} {} of {} met no document", to_string(op), writes.back().n, slot->id());
+      contradiction_ =
+          fmt::format("{} {} of {} met no document", to_string(op), writes.back().n, normal_id(slot->id()));
   }
   const auto committed = client_->commit();
   if (committed && !*committed) return;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,12 +19,15 @@ namespace tidemark::chaos {
 inline constexpr const char* kCollection = "orders";
 inline constexpr const char* kEndId = "\"the end\"";
 
+inline constexpr int kNoLimit = std::numeric_limits<int>::max();
+
 struct WriterOptions {
   std::string uri;
   std::string database;
   uint64_t seed = 0;
   int writes = 0;
-  int pause_us = 1'000;  // between two writes
+  int pause_us = 1'000;     // between two writes
+  int go_on_to = kNoLimit;  // see go_on_to()
 };
 
 class Writer {
@@ -32,9 +36,12 @@ class Writer {
   ~Writer();
 
   int tried() const { return tried_.load(); }
+  // The writer waits before the write that would come after this many. A fault that is due after 30 writes then begins after
+  // 30, however slowly the machine runs whoever inflicts it; what is written while it lasts is not held up.
+  void go_on_to(int tried);
   bool done() const { return done_.load(); }
   // Ends early.
-  void stop() { thread_.request_stop(); }
+  void stop();
   void join();
 
   // After join().
@@ -62,6 +69,7 @@ class Writer {
   int64_t next_n_ = 0;
   std::string contradiction_;
   std::atomic<int> tried_ = 0;
+  std::atomic<int> limit_;
   std::atomic<bool> done_ = false;
   std::jthread thread_;
 };

@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kStartTries = 3;  // somebody may take a port between our look and the server's
 constexpr Process::Milliseconds kStartPatience{15'000};
+// Three mongods that make their journals, and an election, beside other tests.
+constexpr Process::Milliseconds kMongodPatience{90'000};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -89,7 +91,7 @@ Status ReplicaSet::start_mongod(const Options& options) {
   }
   Mongo direct("mongodb://127.0.0.1:" + std::to_string(port) +
                "/?directConnection=true&serverSelectionTryOnce=false");
-  if (!eventually([&] { return direct.run("admin", R"({"ping": 1})").has_value(); }, kStartPatience)) {
+  if (!eventually([&] { return direct.run("admin", R"({"ping": 1})").has_value(); }, kMongodPatience)) {
     return fail(React::kFatal, "mongod didn't start: " + mongods_.front()->output());
   }
   const auto initiated = direct.run(
@@ -111,7 +113,7 @@ Status ReplicaSet::finish_start() {
         version = client.server_version_number();
         return version && client.insert(database_, "ready", R"({"_id": 0})");
       },
-      kStartPatience);
+      sandbox_ == nullptr ? kMongodPatience : kStartPatience);
   if (!ready) return fail(React::kFatal, "no primary at " + uri_);
   version_ = *version;
   return client.drop(database_, "ready");
