@@ -66,6 +66,7 @@ void add_sinks(Components& all) {
   sqlite.is_per_collection = sqlite_table_is_per_collection;
   sqlite.is_per_database = sqlite_table_is_per_database;
   sqlite.needs_full_documents = keeps_current_state;
+  sqlite.keeps_owners = true;
   sqlite.target = [](const config::Settings& settings) {
     return rows_target(settings, TablePattern::Schema::kNone);
   };
@@ -80,6 +81,7 @@ void add_sinks(Components& all) {
   postgres.is_per_collection = postgres_table_is_per_collection;
   postgres.is_per_database = postgres_table_is_per_database;
   postgres.needs_full_documents = keeps_current_state;
+  postgres.keeps_owners = true;
   postgres.target = [](const config::Settings& settings) {
     return rows_target(settings, TablePattern::Schema::kAllowed);
   };

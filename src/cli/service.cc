@@ -73,7 +73,11 @@ Status Service::build_pipeline(const config::PipelineConfig& pipeline) {
   ComponentContext context = app_.context();
   context.plugboard = &plugboard_;
   const size_t doors_before = plugboard_.inlets().size();
+  for (const config::PipelineConfig& other : file_.pipelines)
+    for (std::string& name : reserved_names(pipeline, other, app_.components))
+      context.reserved.push_back(std::move(name));
   TIDEMARK_ASSIGN(PipelineParts parts, tidemark::build_pipeline(pipeline, app_.components, context));
+  TIDEMARK_TRY(check_names_to_run(pipeline, app_.components));
   // What the sink keeps apart event by event doesn't keep a pipeline from starting that has run so far.
   if (const Status named = check_names(pipeline, app_.components); !named)
     log::warn("{}: {}", pipeline.name, named.error().describe());

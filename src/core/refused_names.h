@@ -50,7 +50,8 @@ inline Error owned_by_another(const std::string& where, const std::string& table
   return {React::kReject,
           where + ": table '" + table + "' holds the documents of " + owner + ", and the name of " +
               RefusedNames::text_of(ns) + " leads to it too",
-          "write a table name that keeps both apart, such as \"{database}.{collection}\""};
+          "write a table name that keeps both apart, such as \"{database}.{collection}\"; where " + owner +
+              " is gone for good, delete its row from the sink's owner_table"};
 }
 
 // Whether an event of a whole collection, or of a whole database, is about a table of this owner; empty: nobody knows.

@@ -1,6 +1,7 @@
 #include "runtime/build.h"
 
 #include "base/check.h"
+#include "runtime/names.h"
 #include "runtime/volatile_start.h"
 
 namespace tidemark {
@@ -28,23 +29,6 @@ const Factory& factory_of(const config::Registry<Factory>& registry, const std::
   const auto* entry = registry.find(type);
   TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown component type through");
   return entry->make;
-}
-
-// What other parts of the pipeline keep in the place that its sink writes to.
-std::vector<std::string> reserved_names(const config::PipelineConfig& pipeline) {
-  const config::Component& sink = pipeline.sink;
-  std::vector<std::string> names;
-  const auto add = [&](const std::optional<config::Component>& part) {
-    if (!part || part->type != sink.type) return;
-    const config::Settings& settings = part->settings;
-    if (sink.type == "sqlite" && settings.string("path") == sink.settings.string("path"))
-      names.emplace_back("dead_letters");
-    if (sink.type == "mongodb" && settings.string("uri") == sink.settings.string("uri"))
-      names.push_back(settings.string("database") + "." + settings.string("collection"));
-  };
-  add(pipeline.dead_letters);
-  add(pipeline.position);
-  return names;
 }
 
 // What is wrong between the parts though each is right alone.
@@ -128,7 +112,8 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
   parts.limits = limits_of(pipeline);
   const SinkFactories& sink = factory_of(components.sinks, pipeline.sink.type);
   const config::Settings& to = pipeline.sink.settings;
-  context.reserved = reserved_names(pipeline);
+  for (std::string& name : reserved_names(pipeline, pipeline, components))
+    context.reserved.push_back(std::move(name));
   context.keeps_documents = sink.needs_full_documents && sink.needs_full_documents(to);
   context.keeps_collections_apart =
       context.keeps_documents || (sink.is_per_collection && sink.is_per_collection(to));

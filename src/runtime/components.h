@@ -44,6 +44,7 @@ struct SinkFactories {
   // it; and the names beside it that are the program's own. Absent, or empty = nothing to look at.
   std::function<std::optional<TablePattern>(const config::Settings&)> target;
   std::string target_field = "table";
+  bool keeps_owners = false;  // it says beside each table whose it is, and refuses the others
   std::function<std::vector<TableName>(const config::Settings&)> own_names;
   // True when these settings keep only the current state of each document: every update needs its full
   // document.

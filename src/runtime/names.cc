@@ -70,6 +70,39 @@ Status check_names(const config::PipelineConfig& pipeline, const Components& com
   return check_own_names(pipeline, sink, *pattern);
 }
 
+Status check_names_to_run(const config::PipelineConfig& pipeline, const Components& components) {
+  const SinkFactories& sink = sink_of(pipeline, components);
+  if (pipeline.source.type != "mongodb" || !sink.target || sink.keeps_owners) return {};
+  const auto pattern = sink.target(pipeline.sink.settings);
+  return pattern ? check_ambiguity(pipeline, sink, *pattern) : Status();
+}
+
+std::vector<std::string> reserved_names(const config::PipelineConfig& pipeline,
+                                        const config::PipelineConfig& other, const Components& components) {
+  const config::Component& sink = pipeline.sink;
+  std::vector<std::string> names;
+  // Names in one file, or of one deployment.
+  const auto is_here = [&](const config::Component& part, const char* place) {
+    return part.type == sink.type && part.settings.string(place) == sink.settings.string(place);
+  };
+  const auto add_store = [&](const std::optional<config::Component>& store) {
+    if (!store) return;
+    if (sink.type == "sqlite" && is_here(*store, "path")) names.emplace_back("dead_letters");
+    if (sink.type == "mongodb" && is_here(*store, "uri"))
+      names.push_back(store->settings.string("database") + "." + store->settings.string("collection"));
+  };
+  add_store(other.position);
+  add_store(other.dead_letters);
+  if ((sink.type == "sqlite" && is_here(other.sink, "path")) ||
+      (sink.type == "postgres" && is_here(other.sink, "uri")))
+    for (const char* table : {"position_table", "owner_table"})
+      names.push_back(other.sink.settings.string(table));
+  const SinkFactories& factories = sink_of(other, components);
+  if (sink.type == "mongodb" && is_here(other.sink, "uri") && factories.own_names)
+    for (const TableName& own : factories.own_names(other.sink.settings)) names.push_back(own.text());
+  return names;
+}
+
 std::vector<std::string> name_warnings(const config::PipelineConfig& pipeline, const Components& components) {
   const SinkFactories& sink = sink_of(pipeline, components);
   if (pipeline.source.type != "mongodb" || !sink.needs_full_documents ||

@@ -49,8 +49,14 @@ TEST_F(Names, CheckRefusesATableThatTwoCollectionsShareAndRunWarns) {
        {write("", sqlite("{database}.{collection}")), write("shop", sqlite("{database}_{collection}")),
         write("", sqlite("{database}_{collection}", "log"))})
     EXPECT_THAT(tidemark({"check", harmless}), ExitsWith(0));
+  // Nothing keeps them apart there at run time.
   write("", mongodb("copy", "{database}_{collection}"));
   EXPECT_THAT(tidemark({"check", config_}), ExitsWith(78));
+  ASSERT_THAT(tidemark({"position", "init", config_, "orders", "--from", "now", "--yes"}), ExitsWith(0));
+  const Finished refused = tidemark({"run", config_});
+  EXPECT_THAT(refused, ExitsWith(78));
+  EXPECT_THAT(refused.error_output, HasSubstr("'copy.a_b_c'"));
+  (void)client().run("copy", R"({"dropDatabase": 1})");
 }
 
 TEST_F(Names, CheckRefusesACollectionThatWouldBeWrittenOverThePositions) {
@@ -97,11 +103,15 @@ TEST_F(Names, AnEventNeverWritesThePositionAndTheOthersGoOn) {
 }
 
 TEST_F(Names, ACollectionThatCanHaveNoTableIsOneLetterAndTheOthersGoOn) {
-  write(setup_.database, sqlite("{collection}"), "", "on_reject = \"dead_letter\"", letters());
+  write(setup_.database, sqlite("{collection}"), "", "on_reject = \"dead_letter\"",
+        letters() + "[[pipeline]]\nname = \"others\"\n[pipeline.source]\ntype = \"mongodb\"\nuri = \"" +
+            setup_.uri +
+            "\"\ndatabase = \"elsewhere\"\ncollection = \"z\"\nfull_document = \"update_lookup\"\n" +
+            sqlite("z") + "position_table = \"of_the_other_pipeline\"\n");
   ASSERT_THAT(tidemark({"position", "init", config_, "orders", "--from", "now", "--yes"}), ExitsWith(0));
-  const auto relay = start_relay(config_);
-  for (const char* name :
-       {"sqlite_odd", "tidemark_positions", "tidemark_tables", "with.dot", "with \"quotes\" and ü"})
+  const auto relay = start_relay(config_, "tidemark", {"--only", "orders"});
+  for (const char* name : {"sqlite_odd", "tidemark_positions", "tidemark_tables", "of_the_other_pipeline",
+                           "with.dot", "with \"quotes\" and ü"})
     for (int i = 0; i < 3; ++i)
       ASSERT_TRUE(client().insert(setup_.database, name, "{\"_id\": " + std::to_string(i) + "}"));
   ASSERT_TRUE(client().insert(setup_.database, "orders", R"({"_id": 1})"));
@@ -112,7 +122,7 @@ TEST_F(Names, ACollectionThatCanHaveNoTableIsOneLetterAndTheOthersGoOn) {
   EXPECT_TRUE(relay->running()) << relay->error_output();
   relay->signal(SIGTERM);
   relay->wait();
-  EXPECT_EQ(sqlite_query(folder_.file("letters.db"), "SELECT count(*) FROM dead_letters")[0][0], "3");
+  EXPECT_EQ(sqlite_query(folder_.file("letters.db"), "SELECT count(*) FROM dead_letters")[0][0], "4");
   EXPECT_EQ(sqlite_query(folder_.file("o.db"), "SELECT count(*) FROM \"with.dot\"")[0][0], "3");
   EXPECT_EQ(sqlite_query(folder_.file("o.db"), "SELECT count(*) FROM \"with \"\"quotes\"\" and ü\"")[0][0],
             "3");

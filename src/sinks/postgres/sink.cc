@@ -69,6 +69,7 @@ postgres::RowWriter::Options rows_of(const Options& options, const ComponentCont
   for (const std::string& name :
        {options.position_table, options.owner_table, std::string(kPositionTable), std::string(kOwnerTable)})
     rows.reserved.push_back(postgres::table_name(name));
+  for (const std::string& name : context.reserved) rows.reserved.push_back(postgres::table_name(name));
   return rows;
 }
 
