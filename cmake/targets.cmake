@@ -43,11 +43,15 @@ function(tidemark_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/test)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main rapidcheck)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/tests)
-  target_compile_definitions(${name} PRIVATE TIDEMARK_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                             TIDEMARK_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   target_compile_options(${name} PRIVATE ${TIDEMARK_TEST_OPTIONS})
   target_precompile_headers(${name} REUSE_FROM tidemark_precompiled_tests)
   add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# tidemark_knows_source(file...) tells these tests of the current folder where the sources are. Only those that ask: what knows
+# an absolute path is compiled anew in every clone, and the rest comes from ccache.
+function(tidemark_knows_source)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS "TIDEMARK_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
 endfunction()
 
 # Two precompiled headers serve the whole build, one for the program and one for its tests: compiling one for each
