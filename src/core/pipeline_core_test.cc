@@ -475,30 +475,5 @@ TEST(PipelineCore, KeepsItsPatienceWithADeploymentThatAnnouncesPrimariesWithoutE
   EXPECT_EQ(*h.core.next_tick() - h.now, seconds(8));
 }
 
-// Of events that the source made up: their ids are no place in the stream, and a crash must have them made up again.
-TEST(PipelineCore, CommitsThePositionBeforeABatchWhoseEventsAreNoPlacesInTheStream) {
-  PipelineLimits limits = transactional_limits();
-  limits.batch_events_max = 2;
-  Harness h(limits);
-  h.transactional = true;
-  h.start();
-  h.take<ReadSource>();
-  auto batch = std::make_shared<EventBatch>();
-  for (int i = 0; i < 3; ++i) {
-    Event event;
-    event.id = batch->store("e" + std::to_string(i));
-    event.op = Op::kInsert;
-    batch->events().push_back(event);
-  }
-  h.give(ReadDone{SourceBatch{batch, at("behind"), false, at("before")}});
-  auto first = h.take<Write>();
-  EXPECT_THAT(ids(first.job), testing::ElementsAre("e0", "e1"));
-  EXPECT_EQ(data_of(first.job.resume_after), "before");
-  h.write_ok(std::move(first));
-  auto second = h.take<Write>();
-  EXPECT_THAT(ids(second.job), testing::ElementsAre("e2"));
-  EXPECT_EQ(data_of(second.job.resume_after), "behind");
-}
-
 }  // namespace
 }  // namespace tidemark

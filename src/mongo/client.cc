@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "base/tls_files.h"
-#include "mongo/tls_uri.h"
 #include "base/uri.h"
+#include "mongo/tls_uri.h"
 
 namespace tidemark::mongo {
 namespace {

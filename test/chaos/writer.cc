@@ -21,10 +21,11 @@ std::vector<uint8_t> bytes(std::initializer_list<int> values) { return {values.b
 
 // A string of these very bytes, UTF-8 or not.
 std::vector<uint8_t> text_value(const std::string& text) {
-  std::vector<uint8_t> value(4);
   const auto size = static_cast<uint32_t>(text.size() + 1);
-  for (int i = 0; i < 4; ++i) value[static_cast<size_t>(i)] = static_cast<uint8_t>(size >> (8 * i));
-  value.insert(value.end(), text.begin(), text.end());
+  std::vector<uint8_t> value;
+  value.reserve(text.size() + 5);
+  for (int i = 0; i < 4; ++i) value.push_back(static_cast<uint8_t>(size >> (8 * i)));
+  for (const char c : text) value.push_back(static_cast<uint8_t>(c));
   value.push_back(0);
   return value;
 }

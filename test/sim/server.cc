@@ -40,13 +40,13 @@ Result<Index> Server::open(Index from) {
 }
 
 void Server::add_event(EventBatch& batch, Index index) const {
-  static constexpr uint8_t kZeros[1024] = {};
+  static constexpr char kZeros[1024] = {};
   const Entry& entry = at(index);
   Event event;
   event.id = batch.store(id_of(index));
   event.key_hash = entry.key;
   event.cluster_time = {index, 1};
-  event.raw = bson::View(kZeros, entry.bytes);
+  event.payload = {kZeros, entry.bytes};  // what it is charged with
   event.attempts = entry.attempts;
   switch (entry.kind) {
     case Entry::Kind::kTable:

@@ -51,11 +51,8 @@ bson::Document document_of(const DeadLetter& letter) {
 std::string binary_in(bson::View document, std::string_view name) {
   const auto field = document.find(name);
   if (!field || field->type() != BSON_TYPE_BINARY) return {};
-  bson_subtype_t subtype = BSON_SUBTYPE_BINARY;
-  uint32_t size = 0;
-  const uint8_t* bytes = nullptr;
-  bson_iter_binary(&field->iter(), &subtype, &size, &bytes);
-  return {reinterpret_cast<const char*>(bytes), size};
+  const auto bytes = field->binary().bytes;
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 DeadLetter letter_of(bson::View document) {

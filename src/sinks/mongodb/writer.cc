@@ -46,7 +46,8 @@ WriteResult Writer::check_names(std::span<const Event> events) {
 
 Status Writer::ensure(mongo::Client& client, std::stop_token stop) {
   for (size_t i = 0; i < targets().size(); ++i) {
-    if (gets_documents(i) && known_.is_due(targets()[i])) TIDEMARK_TRY(ensure_one(client, targets()[i], stop));
+    if (gets_documents(i) && known_.is_due(targets()[i]))
+      TIDEMARK_TRY(ensure_one(client, targets()[i], stop));
   }
   return {};
 }

@@ -274,8 +274,9 @@ TEST_F(TooLargeEventTest, IsCarriedWholeOrRejectedWithoutSplitting) {
   ASSERT_EQ(seen.events.size(), 2u);
   const Event& large = seen.events[0];
   EXPECT_EQ(large.key.find("_id")->string(), "1");
-  if (large.reject_reason.empty())
+  if (large.reject_reason.empty()) {
     EXPECT_EQ(large.after.find("s")->string().size(), size_t{(16 << 20) - 301});
+  }
   EXPECT_EQ(seen.events[1].key, json(R"({"_id": 2})").view());
 }
 
