@@ -16,10 +16,11 @@ class ArbitraryBson {
  public:
   // kFramed: whatever a server stores, well-formed or not: text that is no UTF-8, the deprecated types, odd bytes in every
   // type that has room for them, names that look like Extended JSON, doubled names, arrays whose keys are no indexes.
-  enum class Kind { kPlain, kFramed };
+  // kStored: those of them that a server takes: it refuses a boolean other than 0 and 1.
+  enum class Kind { kPlain, kFramed, kStored };
 
   explicit ArbitraryBson(std::vector<uint32_t> choices, Kind kind = Kind::kPlain)
-      : choices_(std::move(choices)), odd_(kind == Kind::kFramed) {}
+      : choices_(std::move(choices)), odd_(kind != Kind::kPlain), odd_booleans_(kind == Kind::kFramed) {}
 
   Document document() {
     Builder builder;
@@ -165,7 +166,7 @@ class ArbitraryBson {
       }
       case 2:
         type = BSON_TYPE_BOOL;
-        bytes.push_back(static_cast<char>(choose(256)));
+        bytes.push_back(static_cast<char>(choose(odd_booleans_ ? 256 : 2)));
         break;
       case 3:  // anything, and NaNs of every kind
         type = BSON_TYPE_DOUBLE;
@@ -248,6 +249,7 @@ class ArbitraryBson {
   std::vector<uint32_t> choices_;
   size_t at_ = 0;
   bool odd_ = false;
+  bool odd_booleans_ = false;
 };
 
 }  // namespace tidemark::bson

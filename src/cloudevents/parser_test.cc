@@ -163,7 +163,8 @@ TEST_F(CloudEvents, DataIsPlainJsonNotExtended) {
             "");
   EXPECT_EQ(
       bson::to_json(last().after.find("data")->document()),
-      R"({"a":{"$numberLong":"5"},"b":{"$numberLong":"9223372036854775807"},)"
+      // A literal document, which its text tells apart from a number.
+      R"({"a":{"$bson":{"type":"03","base64":"GAAAAAIkbnVtYmVyTG9uZwACAAAANQAA"}},"b":{"$numberLong":"9223372036854775807"},)"
       R"("c":{"$numberDecimal":"9223372036854775808"},"d":{"$numberDouble":"1.0"},)"
       R"("e":{"$numberDouble":"-0.0"},"f":{"$numberDouble":"1000.0"},"":null,"x.y":"\u0000",)"
       R"("g":{"$numberLong":"-9223372036854775808"},"h":{"$numberDecimal":"123456789012345678901234567890"}})");

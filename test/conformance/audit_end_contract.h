@@ -93,7 +93,7 @@ inline std::vector<bson::Document> random_documents(uint32_t seed, int count) {
     for (uint32_t& choice : choices) choice = random();
     bson::Builder whole;
     whole.append("_id", "random " + std::to_string(i));
-    whole.concat(bson::ArbitraryBson(choices, bson::ArbitraryBson::Kind::kFramed).document());
+    whole.concat(bson::ArbitraryBson(choices, bson::ArbitraryBson::Kind::kStored).document());
     documents.push_back(whole.finish());
   }
   return documents;

@@ -52,7 +52,11 @@ struct Sending {
       if (reply) return handlers.on_reply(*reply, begin, end);
       Error error = std::move(reply).error();
       if (client.in_transaction() || !mongo::may_be_a_document(error.code)) return fail(std::move(error));
-      if (end - begin == 1) return handlers.on_refused(begin, std::move(error));
+      if (end - begin == 1) {
+        // One document of the user's is refused, and not waited for.
+        if (std::exchange(error.unknown, false)) error.hint.clear();
+        return handlers.on_refused(begin, std::move(error));
+      }
       const size_t middle = begin + (end - begin) / 2;
       TIDEMARK_TRY(range(begin, middle));
       return range(middle, end);

@@ -80,6 +80,9 @@ std::string show(const SourceBatch& batch) {
 
 using Collections = std::map<std::string, std::map<int, int>>;
 
+const Collections kNothing;
+
+// `collections` outlives it.
 Reread::Scan scan_of(const Collections& collections) {
   return
       [&collections](const CollectionName& name, bson::Timestamp, const std::string& last_id, size_t limit,
@@ -118,7 +121,7 @@ std::vector<std::string> all(Reread& reread, size_t limit = 10) {
 }
 
 TEST(Reread, BatchWithoutARenamePassesAsItIs) {
-  Reread reread = reread_of({});
+  Reread reread = reread_of(kNothing);
   reread.take(batch_of({insert(1, "a", 1), drop(2, "a")}, "8299"), at("8200"));
   EXPECT_THAT(all(reread), ElementsAre("insert shop.a; drop shop.a; behind 8299"));
 }
@@ -139,20 +142,20 @@ TEST(Reread, WhatARenameBringsIsReadBehindItWithThePositionBeforeIt) {
 }
 
 TEST(Reread, RenameAtBothEndsOfABatchKeepsThePositionsAndTheEndOfTheCursor) {
-  Reread reread = reread_of({});
+  Reread reread = reread_of(kNothing);
   reread.take(batch_of({rename(1, "x", "b")}, "8277", true), at("8200"));
   EXPECT_THAT(all(reread), ElementsAre("rename shop.x; within 8200, behind 8200",
                                        "rereadEnd shop.b; within 8200, behind 8277", "behind 8277, closed"));
 }
 
 TEST(Reread, RenameOutOfTheWatchedCollectionLeaves) {
-  Reread reread = reread_of({}, "orders");
+  Reread reread = reread_of(kNothing, "orders");
   reread.take(batch_of({rename(1, "orders", "old")}, "8277"), at("8200"));
   EXPECT_THAT(all(reread), ElementsAre("rename shop.orders leaves; behind 8277"));
 }
 
 TEST(Reread, NothingOfTemporaryAndExcludedCollectionsComesThrough) {
-  Reread reread = reread_of({}, "", {"shop.secret"});
+  Reread reread = reread_of(kNothing, "", {"shop.secret"});
   reread.take(batch_of({insert(1, "tmp.agg_out.1", 1), insert(2, "secret", 1), insert(3, "a", 1),
                         rename(4, "secret", "tmp.agg_out.2"), rename(5, "a", "secret"), drop(6, "secret")},
                        "8299"),

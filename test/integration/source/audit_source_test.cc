@@ -169,7 +169,7 @@ TEST_F(MongodbAudit, ACappedCollectionIsKnownForOne) {
   auto source = audit(database(), "");
   const auto found = source->collections({});
   ASSERT_TRUE(found) << found.error().describe();
-  EXPECT_EQ(found->size(), 2u);
+  EXPECT_THAT(*found, ::testing::IsSupersetOf({CollectionName{database(), "log"}, name()}));
   EXPECT_TRUE(source->forgets({database(), "log"}));
   EXPECT_FALSE(source->forgets(name()));
 }
