@@ -395,6 +395,11 @@ describe("what is there is shown", () => {
     assert.ok(passes(row, parseFilter("9007199254740993", [])));
     assert.ok(!passes(row, parseFilter("9007199254740992", [])));
   });
+  test("in a row, to the last digit", () => {
+    const [plain, wrapped] = rowsOf(came([item(5, '{"_id":5,"v":9007199254740993}'), item(6, '{"raw":{"data":{"place":"Fiji","n":-9223372036854775808}}}')]));
+    assert.deepEqual(plain.summary.fields, [["v", "9007199254740993"]]);
+    assert.deepEqual(wrapped.summary.fields, [["n", "-9223372036854775808"]]);
+  });
   test("in a row, cut with a mark or not at all", () => {
     const shown = (doc) => Object.fromEntries(summarize({ ...event(), doc }).fields);
     assert.deepEqual(shown({ a: { $numberLong: "9007199254740993" }, b: { $numberDouble: "-0.0" }, c: 5e-324, d: { $minKey: 1 } }), { a: "9007199254740993", b: "-0.0", c: "≈ 4.941e-324", d: "MinKey" });

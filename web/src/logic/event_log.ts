@@ -28,23 +28,27 @@ export interface Came {
 }
 
 // The event as it came, as text.
-function eventText({ came }: EventRow): string | undefined {
+function eventText(came: Came | undefined): string | undefined {
   const items = came && memberText(came.frame, "items");
   return items === undefined || came === undefined ? undefined : itemText(items, came.index);
+}
+
+function documentCame(came: Came | undefined): string | undefined {
+  const text = eventText(came);
+  return text === undefined ? undefined : memberText(text, "doc");
 }
 
 // The event's document as the server wrote it, indented.
 export function documentText(row: EventRow): string {
   const { item } = row;
-  const text = eventText(row);
+  const text = eventText(row.came);
   const part = (name: "doc" | "key"): string => (text === undefined ? undefined : memberText(text, name)) ?? JSON.stringify(item[name]);
   return indented(item.doc !== null ? part("doc") : `{"key":${part("key")},"truncated":${String(item.truncated ?? false)}}`);
 }
 
 // What the text filter looks into.
 export function searchText(row: EventRow): string {
-  const text = eventText(row);
-  return `${row.item.id} ${row.item.ns} ${(text === undefined ? undefined : memberText(text, "doc")) ?? JSON.stringify(row.item.doc)}`;
+  return `${row.item.id} ${row.item.ns} ${documentCame(row.came) ?? JSON.stringify(row.item.doc)}`;
 }
 
 export interface GapRow {
@@ -71,7 +75,7 @@ export class EventLog {
       return false;
     }
     this.shown += 1;
-    const summary = summarize(item);
+    const summary = summarize(item, () => documentCame(came));
     if (summary.severity !== "" && this.severities.size < kSeveritiesMax) this.severities.add(summary.severity);
     this.rows.push({ kind: "event", number: this.rows.end, feed, item, summary, came });
     return true;

@@ -1,6 +1,7 @@
 // One line about an event, from whatever document it carries: a classified CloudEvent ({raw, severity, category, ...})
 // or any other.
 import type { FeedItem } from "../protocol";
+import { memberText } from "./json_text";
 
 export interface Summary {
   severity: string; // "" when the document has none
@@ -32,8 +33,7 @@ function scalar(value: unknown): string | null {
 const kWords: Record<string, string> = { $minKey: "MinKey", $maxKey: "MaxKey", $undefined: "undefined" };
 const kPlain = new Set(["$date", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$uuid", "$symbol", "$code"]);
 
-// A fraction is cut to what a row has room for, and a cut one says so. The server writes what a number of JavaScript can't
-// hold as text ({"$numberLong": "9007199254740993"}), so that none comes here changed already.
+// A fraction is cut to what a row has room for, and a cut one says so.
 function number(value: number): string {
   if (Object.is(value, -0)) return "-0";
   const rounded = Math.round(value * 1000) / 1000;
@@ -48,17 +48,22 @@ function worthShowing(text: string, title: string): boolean {
   return text !== "" && !/^https?:/.test(text) && !/^1\d{12}$/.test(text) && !(text.length >= 3 && title.includes(text));
 }
 
-function scalarsOf(doc: Doc, title: string, skip: (name: string) => boolean): [string, string][] {
+// Digits that JSON.parse has rounded already are taken from the text.
+const isRounded = (value: unknown): boolean => typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+
+function scalarsOf(doc: Doc, text: () => string | undefined, title: string, skip: (name: string) => boolean): [string, string][] {
   const fields: [string, string][] = [];
   for (const [name, value] of Object.entries(doc)) {
     if (fields.length === kFieldsMax) break;
-    const text = skip(name) ? null : scalar(value);
-    if (text !== null && worthShowing(text, title)) fields.push([name, text]);
+    const source = isRounded(value) ? text() : undefined;
+    const shown = skip(name) ? null : ((source && memberText(source, name)) ?? scalar(value));
+    if (shown !== null && worthShowing(shown, title)) fields.push([name, shown]);
   }
   return fields;
 }
 
-export function summarize(item: FeedItem): Summary {
+// `text`: the document as the server wrote it, where that is at hand; asked for only when it is needed.
+export function summarize(item: FeedItem, text: () => string | undefined = () => undefined): Summary {
   const doc = item.doc;
   if (doc === null) {
     return { severity: "", category: "", title: item.truncated ? "too large to send; look it up by its key" : item.op, fields: [] };
@@ -67,10 +72,14 @@ export function summarize(item: FeedItem): Summary {
   const severity = word(doc.severity);
   const category = word(doc.category);
   if (event === null) {
-    return { severity, category, title: item.ns, fields: scalarsOf(doc, "", (name) => kHidden.has(name)) };
+    return { severity, category, title: item.ns, fields: scalarsOf(doc, text, "", (name) => kHidden.has(name)) };
   }
   const data = isDoc(event.data) ? event.data : {};
+  const dataText = (): string | undefined => {
+    const raw = memberText(text() ?? "{}", "raw");
+    return raw && memberText(raw, "data");
+  };
   const named = ["title", "place", "name", "message", "text"].find((name) => word(data[name]) !== "");
   const title = (named && word(data[named])) || word(event.subject) || word(event.type) || word(event.id);
-  return { severity, category, title, fields: scalarsOf(data, title, () => false) };
+  return { severity, category, title, fields: scalarsOf(data, dataText, title, () => false) };
 }
