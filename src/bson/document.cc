@@ -172,18 +172,6 @@ Document::Document(View view) {
   size_ = view.size();
 }
 
-Result<Document> Document::from_json(std::string_view json) {
-  bson_error_t error;
-  bson_t doc;
-  // An empty text has no document, yet libbson would take a zero length for "until the terminator".
-  if (json.empty()) return fail(React::kReject, "not Extended JSON: the text is empty");
-  if (!bson_init_from_json(&doc, json.data(), static_cast<ssize_t>(json.size()), &error))
-    return fail(React::kReject, std::string("not Extended JSON: ") + error.message);
-  Document result(&doc);
-  bson_destroy(&doc);
-  return result;
-}
-
 Builder& Builder::append(std::string_view key, std::string_view text) {
   bson_append_utf8(&doc_, key.data(), key_length(key), text.empty() ? "" : text.data(),
                    static_cast<int>(text.size()));

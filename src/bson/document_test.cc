@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "bson/json.h"
+
 namespace tidemark::bson {
 namespace {
 
@@ -104,6 +106,37 @@ TEST(Builder, BuildsWhatJsonSays) {
   EXPECT_EQ(builder.view(), doc(R"({"s": "text", "i": 1, "l": {"$numberLong": "2"}, "b": true, "n": null,
                     "t": {"$timestamp": {"t": 3, "i": 4}}, "d": {"x": 1}})")
                                 .view());
+}
+
+// What `filter` and `classify` document, and libbson alone takes for half of a binary.
+TEST(FromJson, TakesTheOperatorTypeWhereverItStands) {
+  for (const char* text : {R"({"v":{"$type":"date"}})", R"({"v":{"$not":{"$type":"date"}}})",
+                           R"({"$or":[{"v":{"$type":"int"}},{"w":{"$type":"string","$ne":"x"}}]})",
+                           R"({"v":{"$ne":null,"$type":["date","null"]}})"}) {
+    const auto read = Document::from_json(text);
+    ASSERT_TRUE(read) << text << ": " << read.error().what;
+    EXPECT_EQ(to_json(*read, JsonMode::kRelaxed), text);
+  }
+  const auto number = Document::from_json(R"({"v":{ "$type" : 9 }})");
+  ASSERT_TRUE(number) << number.error().what;
+  EXPECT_EQ(number->view().find_path("v.$type")->integer(), 9);
+}
+
+TEST(FromJson, StillTakesALegacyBinary) {
+  for (const char* text :
+       {R"({"v":{"$binary":"AQI=","$type":"05"}})", R"({"v":{"$type":"05","$binary":"AQI="}})",
+        R"({"$type":"a name","v":{"$binary":"AQI=","$type":"05"}})"}) {
+    const auto read = Document::from_json(text);
+    ASSERT_TRUE(read) << text << ": " << read.error().what;
+    ASSERT_EQ(read->view().find("v")->type(), BSON_TYPE_BINARY) << text;
+    EXPECT_EQ(read->view().find("v")->binary().subtype, 5);
+  }
+}
+
+TEST(FromJson, AStringThatSaysTypeIsAString) {
+  const auto read = Document::from_json(R"({"v":"\"$type\": 1","w":["$type"]})");
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->view().find("v")->string(), R"("$type": 1)");
 }
 
 }  // namespace
