@@ -175,9 +175,9 @@ class Program(unittest.TestCase):
 
 
 class TheMutations(unittest.TestCase):
-    def test_are_ten_with_names_of_their_own(self):
-        self.assertEqual(len({mutation.name for mutation in mutate.MUTATIONS}), 10)
-        self.assertEqual(len(mutate.MUTATIONS), 10)
+    def test_are_eighteen_with_names_of_their_own(self):
+        self.assertEqual(len({mutation.name for mutation in mutate.MUTATIONS}), 18)
+        self.assertEqual(len(mutate.MUTATIONS), 18)
 
     def test_apply_to_the_code_as_it_is(self):
         for each in mutate.MUTATIONS:
