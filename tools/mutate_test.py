@@ -12,6 +12,8 @@ import sys
 import tempfile
 import unittest
 
+import mutations
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 _loader = importlib.machinery.SourceFileLoader("mutate", str(ROOT / "tools/mutate"))
 mutate = importlib.util.module_from_spec(importlib.util.spec_from_loader("mutate", _loader))
@@ -22,7 +24,7 @@ SOUND = "first\r\nsecond\nthird\n"
 
 
 def mutation(name="m", old="second", new="bug", tests=("Suite.Notices",)):
-    return mutate.Mutation(name, "does", "breaks", (mutate.Edit("a.cc", old, new),), {"a_test": list(tests)})
+    return mutations.Mutation(name, "does", "breaks", (mutations.Edit("a.cc", old, new),), {"a_test": list(tests)})
 
 
 class FakeBuilder:
@@ -61,9 +63,9 @@ class Mutate(unittest.TestCase):
     def git(self, *arguments):
         subprocess.run(["git", "-C", str(self.root), *arguments], check=True, capture_output=True)
 
-    def run_with(self, *mutations, **builder):
+    def run_with(self, *several, **builder):
         self.builder = FakeBuilder(self.root, **builder)
-        return mutate.run(self.root, self.builder, mutations or [mutation()], self.lines.append)
+        return mutate.run(self.root, self.builder, several or [mutation()], self.lines.append)
 
     def assert_sound(self):
         self.assertEqual((self.root / "a.cc").read_bytes(), SOUND.encode())
@@ -139,10 +141,10 @@ class Mutate(unittest.TestCase):
             self.assert_sound()
 
     def test_edits_of_one_file_are_made_at_once(self):
-        swap = [mutate.Edit("f", "first()", "second()"), mutate.Edit("f", "second()", "first()")]
+        swap = [mutations.Edit("f", "first()", "second()"), mutations.Edit("f", "second()", "first()")]
         self.assertEqual(mutate.apply_edits("first(); second();", swap), "second(); first();")
         with self.assertRaisesRegex(mutate.Refused, "overlap"):
-            mutate.apply_edits("abc", [mutate.Edit("f", "ab", ""), mutate.Edit("f", "bc", "")])
+            mutate.apply_edits("abc", [mutations.Edit("f", "ab", ""), mutations.Edit("f", "bc", "")])
 
     def test_an_unknown_name_is_refused(self):
         with self.assertRaisesRegex(mutate.Refused, "nonsense"):
@@ -175,24 +177,28 @@ class Program(unittest.TestCase):
 
 
 class TheMutations(unittest.TestCase):
-    def test_are_eighteen_with_names_of_their_own(self):
-        self.assertEqual(len({mutation.name for mutation in mutate.MUTATIONS}), 18)
-        self.assertEqual(len(mutate.MUTATIONS), 18)
+    def test_are_twenty_seven_with_names_of_their_own(self):
+        self.assertEqual(len({mutation.name for mutation in mutations.MUTATIONS}), 27)
+        self.assertEqual(len(mutations.MUTATIONS), 27)
 
     def test_apply_to_the_code_as_it_is(self):
-        for each in mutate.MUTATIONS:
+        for each in mutations.MUTATIONS:
             with self.subTest(each.name):
                 self.assertTrue(all(sound != bug for sound, bug in mutate.mutated(ROOT, each).values()))
 
     def test_name_tests_that_there_are(self):
         sources = [path.read_text() for path in [*ROOT.glob("src/**/*_test.cc"), *ROOT.glob("test/**/*_test.cc")]]
         there = {f"{suite}.{name}" for text in sources for suite, name in re.findall(r"\bTEST(?:_F)?\((\w+), (\w+)\)", text)}
-        for each in mutate.MUTATIONS:
+        contracts = "".join(path.read_text() for path in ROOT.glob("test/conformance/*.h"))
+        for suite, name in re.findall(r"\bTYPED_TEST_P\((\w+), (\w+)\)", contracts):
+            there |= {f"{prefix}/{suite}/0.{name}" for text in sources
+                      for prefix in re.findall(rf"\bINSTANTIATE_TYPED_TEST_SUITE_P\((\w+), {suite}, ", text)}
+        for each in mutations.MUTATIONS:
             for test in (test for tests in each.tests.values() for test in tests):
                 self.assertIn(test, there, each.name)
 
     def test_stand_in_the_documentation_as_the_table_that_the_script_prints(self):
-        self.assertIn(mutate.table(mutate.MUTATIONS) + "\n\n", (ROOT / "docs/testing.md").read_text(),
+        self.assertIn(mutate.table(mutations.MUTATIONS) + "\n\n", (ROOT / "docs/testing.md").read_text(),
                       "put the output of tools/mutate --table into docs/testing.md")
 
 

@@ -1,5 +1,6 @@
 #include "sinks/mongodb/settings.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "sinks/mongodb/sink.h"
@@ -77,6 +78,21 @@ TEST(MongodbSinkSettings, ACollectionsNameMayHoldDotsAndPlaceholders) {
   EXPECT_FALSE(mongodb_sink_is_per_collection(settings()));
   EXPECT_EQ(options->position_database, "tidemark");
   EXPECT_EQ(options_of(settings())->position_database, "planes");
+}
+
+TEST(MongodbSinkSettings, NoEventMayWriteWhatIsTheProgramsOwn) {
+  auto with = settings();
+  with.set("position_database", std::string("relays"));
+  with.set("position_collection", std::string("marks"));
+  ComponentContext context;
+  context.reserved = {"shop.letters", "shop.old.letters"};
+  const auto reserved = reserved_names(*options_of(with), context);
+  const TableName all[] = {{"relays", "marks"},
+                           {"relays", "tidemark_positions"},
+                           {"tidemark", "tidemark_positions"},
+                           {"shop", "letters"},
+                           {"shop", "old.letters"}};
+  for (const TableName& own : all) EXPECT_THAT(reserved, ::testing::Contains(own)) << own.text();
 }
 
 }  // namespace
