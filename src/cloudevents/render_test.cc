@@ -178,11 +178,21 @@ RC_GTEST_PROP(CloudEventProperty, WhatAnotherParserRefusesIsRefused, (std::vecto
       data[at] = byte;
   }
   const std::string json = R"({"specversion":"1.0","id":"1","source":"/s","type":"t","data":)" + data + "}";
-  const auto other = nlohmann::json::parse(json, nullptr, false);
+  nlohmann::json other;
+  bool beyond_a_double = false;
+  try {
+    other = nlohmann::json::parse(json);
+  } catch (const nlohmann::json::out_of_range&) {
+    beyond_a_double = true;  // 1e999 is JSON all the same, and a Decimal128 may hold it
+  } catch (const nlohmann::json::exception&) {
+    other = nlohmann::json(nlohmann::json::value_t::discarded);
+  }
   Parser parser;
   EventBatch batch;
   const Problems problems = parser.structured(json, {}, batch);
-  if (other.is_discarded()) {
+  if (beyond_a_double) {
+    RC_ASSERT(problems.empty() == (batch.events().size() == 1));
+  } else if (other.is_discarded()) {
     RC_ASSERT(!problems.empty());
     RC_ASSERT(batch.events().empty());
   } else if (problems.empty()) {

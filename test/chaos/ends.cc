@@ -62,9 +62,11 @@ std::string bytes_of_json(const std::string& text) {
 bson::Document sorted(bson::View document, bool array) {
   std::vector<bson::Element> fields;
   for (const auto& field : document) fields.push_back(field);
+  // Doubled names keep their order. Not std::stable_sort: its buffer isn't aligned as an Element must be.
   if (!array)
-    std::stable_sort(fields.begin(), fields.end(),
-                     [](const auto& a, const auto& b) { return a.key() < b.key(); });
+    std::sort(fields.begin(), fields.end(), [](const auto& a, const auto& b) {
+      return a.key() != b.key() ? a.key() < b.key() : a.key().data() < b.key().data();
+    });
   bson::Builder out;
   for (const auto& field : fields) {
     if (field.is_array())
