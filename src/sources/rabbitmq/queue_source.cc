@@ -41,7 +41,7 @@ Result<std::shared_ptr<amqp::Session>> QueueSource::connect(std::stop_token stop
   TIDEMARK_ASSIGN(std::shared_ptr<amqp::Session> session,
                   amqp::Session::open(options_.connection, clock_, stop));
   TIDEMARK_TRY(find_queue(*session, stop));
-  TIDEMARK_TRY(session->consume(options_.queue, std::min(options_.prefetch_first, options_.prefetch), stop));
+  TIDEMARK_TRY(session->consume(options_.queue, options_.prefetch, stop));
   return session;
 }
 
@@ -63,8 +63,6 @@ Result<Position> QueueSource::open(const Position& from, std::stop_token stop) {
   gate_.set_callback([session = session_] { session->wake(); });
   read_ = {read_.session + 1, 0};
   acked_ = 0;
-  window_ = std::min(options_.prefetch_first, options_.prefetch);
-  window_from_ = 0;
   cancelled_ = false;
   used_ = true;
   // A mark is moved by deliveries alone, not by the number of the session: an open that yields nothing must not look
@@ -136,17 +134,10 @@ Status QueueSource::save(const DurablePosition& position, std::stop_token stop) 
   return {};
 }
 
-// Asks for twice as much once as much as was asked for is acknowledged. A consumer's prefetch can't be changed, so another one
-// takes its place; the first ends before the acknowledgement, which would let more come to it.
 Status QueueSource::acknowledge(uint64_t tag, const std::stop_token& stop) {
-  const bool wider = !cancelled_ && window_ < options_.prefetch && tag - window_from_ >= window_;
-  if (wider) TIDEMARK_TRY(session_->cancel(stop));
   TIDEMARK_TRY(session_->ack(tag, true, stop));
   acked_ = tag;
-  if (!wider) return {};
-  window_ = static_cast<uint16_t>(std::min<uint32_t>(uint32_t{window_} * 2, options_.prefetch));
-  window_from_ = tag;
-  return session_->consume(options_.queue, window_, stop);
+  return {};
 }
 
 void QueueSource::watch_returns(const amqp::Delivery& message) {

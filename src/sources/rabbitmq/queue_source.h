@@ -35,8 +35,6 @@ struct QueueSourceOptions {
   amqp::ConnectionOptions connection;
   std::string queue;
   uint16_t prefetch = 2000;
-  // What a session asks for at first; it asks for more as its messages are acknowledged, up to `prefetch`.
-  uint16_t prefetch_first = 1;
   amqp::DeclareOptions declare;
   // Of one batch: a read returns with what is there, up to these.
   size_t batch_events_max = 1000;
@@ -89,12 +87,10 @@ class QueueSource final : public Source, private PositionStore {
   SessionGate gate_;
   std::shared_ptr<amqp::Session> session_ GUARDED_BY(gate_);
   std::optional<Error> broken_
-      GUARDED_BY(gate_);                   // what another thread than the reader found; the reader reports it
-  AckPoint read_ GUARDED_BY(gate_);        // the session's number, and the newest delivery handed out
-  uint64_t acked_ GUARDED_BY(gate_) = 0;   // of this session
-  uint16_t window_ GUARDED_BY(gate_) = 0;  // the session's prefetch by now
-  uint64_t window_from_ GUARDED_BY(gate_) = 0;  // acked_ when it became that
-  bool cancelled_ GUARDED_BY(gate_) = false;    // no more deliveries are wanted
+      GUARDED_BY(gate_);                  // what another thread than the reader found; the reader reports it
+  AckPoint read_ GUARDED_BY(gate_);       // the session's number, and the newest delivery handed out
+  uint64_t acked_ GUARDED_BY(gate_) = 0;  // of this session
+  bool cancelled_ GUARDED_BY(gate_) = false;  // no more deliveries are wanted
 
   // The reader's own.
   cloudevents::Parser parser_;

@@ -76,58 +76,6 @@ TEST_F(QueueSources, NeverHoldMoreThanThePrefetch) {
   EXPECT_EQ(take(*source, 5), ids(5, 5));
 }
 
-TEST_F(QueueSources, AskForMoreAsTheirMessagesAreAcknowledged) {
-  RabbitServer& server = RabbitServer::shared();
-  const std::string queue = server.unique("queue");
-  auto settings = options(server, queue);
-  settings.prefetch = 7;
-  settings.prefetch_first = 1;
-  auto source = opened(settings);
-  server.publish("", queue, event_bodies(0, 40));
-  int next = 0;
-  for (const size_t window : {1u, 2u, 4u, 7u, 7u}) {
-    Position last;
-    EXPECT_EQ(take(*source, window, &last), ids(next, static_cast<int>(window)));
-    const auto none = read(*source, milliseconds(100));
-    ASSERT_TRUE(none);
-    EXPECT_TRUE(none->events->events().empty()) << "no more than " << window;
-    ASSERT_TRUE(save(*source, last));
-    next += static_cast<int>(window);
-  }
-}
-
-// A process that starts, gets a little done and is killed, more often than the queue lets a message come back.
-TEST_F(QueueSources, ThatDieAgainAndAgainLoseNoMessageToADeliveryLimit) {
-  RabbitServer& server = RabbitServer::shared();
-  const std::string queue = server.unique("queue");
-  server.declare_queue(queue, {{"x-queue-type", "quorum"}, {"x-delivery-limit", "5"}});
-  constexpr int kEvents = 300;
-  server.publish("", queue, event_bodies(0, kEvents));
-  std::set<std::string> seen;
-  auto settings = options(server, queue);
-  settings.prefetch_first = 1;
-  for (int kills = 0; kills < 25; ++kills) {
-    auto source = opened(settings);
-    for (int taken = 0; taken < 3; ++taken) {
-      Position last;
-      for (const std::string& id : take(*source, 1, &last)) seen.insert(id);
-      if (taken < 2) {
-        ASSERT_TRUE(save(*source, last));
-      }
-    }
-    source->close();
-  }
-  auto source = opened(settings);
-  while (seen.size() < kEvents) {
-    const auto batch = read(*source, seconds(5));
-    ASSERT_TRUE(batch) << batch.error().describe();
-    if (batch->events->events().empty()) break;
-    for (const Event& event : batch->events->events()) seen.emplace(event.id);
-    ASSERT_TRUE(save(*source, batch->resume_after));
-  }
-  EXPECT_EQ(seen.size(), static_cast<size_t>(kEvents));
-}
-
 TEST_F(QueueSources, NameTheDeliveryLimitOfTheirQueue) {
   RabbitServer& server = RabbitServer::shared();
   const std::string limited = server.unique("queue"), free = server.unique("queue");

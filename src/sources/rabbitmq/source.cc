@@ -28,10 +28,9 @@ config::ComponentSpec rabbitmq_source_spec() {
   prefetch.type = config::FieldType::kInteger;
   prefetch.doc =
       "Messages delivered and not yet acknowledged, at most. They are held in memory here and handed out "
-      "again when this "
-      "process dies, so more is faster and repeats more. A connection begins with one and asks for more as "
-      "messages are "
-      "acknowledged, so that a process that keeps dying gives little back.";
+      "again when this process dies, so more is faster and repeats more. Where the queue has a delivery "
+      "limit, a "
+      "small one gives less back at each death.";
   prefetch.default_text = "2000";
   prefetch.min = 1;
   prefetch.max = 65535;

@@ -46,7 +46,6 @@ class QueueSources : public ::testing::Test {
     options.connection.name = "rabbitmq source 'process'";
     options.queue = queue;
     options.declare.queue_type = amqp::QueueType::kClassic;
-    options.prefetch_first = options.prefetch;  // a test that wants a slow start says so
     return options;
   }
   std::unique_ptr<QueueSource> opened(QueueSourceOptions options) {
