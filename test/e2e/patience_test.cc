@@ -60,7 +60,9 @@ class Patience : public EndToEnd {
 
 TEST_F(Patience, AStopEndsAtItsDeadlineThoughTheDestinationIsFrozen) {
   setup_.frame = "drain_timeout = \"300ms\"\n";
-  setup_.sink = mongodb_sink("appName=x");
+  // Without the deadline it would end by these, long after the wait below.
+  setup_.sink =
+      mongodb_sink("socketTimeoutMS=120000&connectTimeoutMS=120000&serverSelectionTimeoutMS=120000");
   init_position();
   insert(R"({"_id": 1})");
   const auto relay = start_relay(config_);
@@ -68,13 +70,10 @@ TEST_F(Patience, AStopEndsAtItsDeadlineThoughTheDestinationIsFrozen) {
   const Frozen frozen(other_->process());
   insert(R"({"_id": 2})");
   // Whether the write is under way or not, the lease can't be given back.
-  const auto begin = testing::internal::now();
   relay->signal(SIGTERM);
   const auto status = relay->wait();
-  const auto took = testing::internal::now() - begin;
   ASSERT_TRUE(status) << relay->error_output();
   EXPECT_EQ(status->code, 0) << relay->error_output();
-  EXPECT_LT(took, std::chrono::milliseconds(1500)) << relay->error_output();
   EXPECT_THAT(relay->error_output(), HasSubstr("drain_timeout is over"));
 }
 

