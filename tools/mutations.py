@@ -233,10 +233,10 @@ MUTATIONS = [
         "letter-as-it-was",
         "a dead letter that is retried is written as it was kept",
         "the row goes back to a state that is over, and a document deleted since comes back",
-        (Edit("src/cli/letter_retry.cc",
+        (Edit("src/app/letter_retry.cc",
               "    if (!current || documents == app_.components.audit_sources.end()) return",
               "    if (!current || documents != app_.components.audit_sources.end()) return"),),
-        {"tidemark_cli_test": ["LetterRetried.WritesTheDocumentThatTheSourceHasNow",
+        {"tidemark_app_test": ["LetterRetried.WritesTheDocumentThatTheSourceHasNow",
                                "LetterRetried.NeverBringsBackADocumentThatIsGone"]}),
     Mutation(
         "collections-tell-nothing",

@@ -54,7 +54,7 @@ class Includes(unittest.TestCase):
         self.green("src/sandbox/change_stream/change_stream.cc", "sandbox/replication/oplog.h")
 
     def test_the_command_line_sees_everything(self):
-        self.green("src/cli/components.cc", "sinks/sqlite/sqlite_sink.h")
+        self.green("src/app/components.cc", "sinks/sqlite/sqlite_sink.h")
 
     def test_a_test_may_use_the_system_and_the_support_folder(self):
         self.green("src/positions/file/file_position_test.cc", "env/posix/file_system.h")

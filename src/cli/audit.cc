@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "app/attended.h"
+#include "app/audit_history.h"
+#include "app/exit_codes.h"
+#include "app/guard_parts.h"
+#include "base/human.h"
 #include "base/log.h"
-#include "cli/attended.h"
-#include "cli/audit_history.h"
 #include "cli/commands.h"
-#include "cli/demo_view.h"
-#include "cli/exit_codes.h"
-#include "cli/guard_parts.h"
 #include "guard/audit_text.h"
 
 namespace tidemark::cli {
@@ -120,7 +120,7 @@ class AuditRun {
   guard::OnAuditProgress progress() {
     return [this](const guard::AuditProgress& at) {
       line_.set(fmt::format("{}: {}, {:.0f} %, {} documents", pipeline_, at.doing, 100 * at.done,
-                            grouped(static_cast<int64_t>(at.documents))));
+                            grouped(at.documents)));
     };
   }
 
@@ -136,7 +136,7 @@ class AuditRun {
     guard::RepairReport total;
     for (int round = 0; round < kRoundsMax && report.wrong() > 0; ++round) {
       std::fprintf(stderr, "%s: delivering %s documents again, through the pipeline's own sink\n",
-                   pipeline_.c_str(), grouped(static_cast<int64_t>(report.differences.size())).c_str());
+                   pipeline_.c_str(), grouped(report.differences.size()).c_str());
       std::optional<Result<guard::RepairReport>> result;
       outcome.interrupted = !attend(app_, line_, [&](std::stop_token stop) {
         result = audit_.repair(report, std::move(stop), progress());

@@ -1,10 +1,10 @@
 // `tidemark check`: everything that can be known about a configuration before it runs.
 #include <cstdio>
 
+#include "app/exit_codes.h"
+#include "app/guard_service.h"
 #include "cli/check_event.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/guard_service.h"
 #include "core/deployment.h"
 #include "http/certificate.h"
 #include "http/server.h"

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
+#include "app/exit_codes.h"
 #include "bson/json.h"
-#include "cli/exit_codes.h"
 #include "cloudevents/parser.h"
 
 namespace tidemark::cli {

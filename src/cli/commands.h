@@ -4,9 +4,12 @@
 #include <chrono>
 #include <string>
 
-#include "cli/app.h"
+#include "app/app.h"
 
 namespace tidemark::cli {
+
+// Commands speak of what the application is made of.
+using namespace app;
 
 struct RunOptions {
   std::string file;

@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/exit_codes.h"
+#include "app/letter_box.h"
+#include "app/start_point.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/letter_box.h"
-#include "cli/start_point.h"
 
 namespace tidemark::cli {
 namespace {

@@ -7,13 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/attended.h"
+#include "app/exit_codes.h"
+#include "app/guard_service.h"
+#include "app/version.h"
 #include "base/log.h"
 #include "base/mutex.h"
-#include "cli/attended.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/guard_service.h"
-#include "cli/version.h"
 #include "config/value.h"
 #include "http/peers.h"
 #include "http/server.h"

@@ -5,10 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/exit_codes.h"
+#include "app/gap_log.h"
+#include "app/start_point.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/gap_log.h"
-#include "cli/start_point.h"
 #include "core/deployment.h"
 
 namespace tidemark::cli {

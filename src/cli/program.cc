@@ -5,10 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/exit_codes.h"
+#include "app/version.h"
 #include "cli/commands.h"
-#include "cli/demo.h"
-#include "cli/exit_codes.h"
-#include "cli/version.h"
+#include "demo/demo.h"
 
 namespace tidemark::cli {
 namespace {
@@ -130,7 +130,7 @@ void add_audit(CLI::App& cli, AuditCommandOptions& options, Chosen& chosen) {
   command->callback([&] { chosen = [&options](App& app) { return audit_command(app, options); }; });
 }
 
-CLI::App* add_demo(CLI::App& cli, DemoOptions& options, double& seconds) {
+CLI::App* add_demo(CLI::App& cli, demo::Options& options, double& seconds) {
   CLI::App* command =
       cli.add_subcommand("demo", "Show the four planes under faults, with a live page, and audit them");
   command->add_option("--for", seconds, "How long events and faults go on, such as 60s or 10m")
@@ -138,7 +138,7 @@ CLI::App* add_demo(CLI::App& cli, DemoOptions& options, double& seconds) {
   command->add_option("--data", options.data, "GeoJSON file of earthquakes");
   command->add_option("--seed", options.seed, "Seed of events and faults");
   command->add_option("--rate", options.rate, "Events posted per second, at most")
-      ->check(CLI::Range(1, kDemoRateMax));
+      ->check(CLI::Range(1, demo::kRateMax));
   command->add_option("--port", options.port, "The page's port; a free one when something else listens there")
       ->check(CLI::Range(0, 65'535));
   command->add_option("--keep", options.keep, "Work in this folder and keep it");
@@ -176,7 +176,7 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   DlqOptions dlq;
   GuardOptions guard;
   AuditCommandOptions audit;
-  DemoOptions demo;
+  demo::Options demo_options;
   ReferenceOptions reference;
   add_run(cli, run, chosen);
   add_check(cli, check, chosen);
@@ -186,7 +186,7 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   add_guard(cli, guard, chosen);
   add_audit(cli, audit, chosen);
   double demo_seconds = 60;
-  const CLI::App* demo_command = add_demo(cli, demo, demo_seconds);
+  const CLI::App* demo_command = add_demo(cli, demo_options, demo_seconds);
   add_reference(cli, reference, chosen);
   cli.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [](App&) {
@@ -200,8 +200,8 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
     return cli.exit(error) == 0 ? kOk : kUsage;
   }
   if (demo_command->parsed()) {
-    demo.duration = std::chrono::milliseconds(static_cast<int64_t>(demo_seconds * 1000));
-    return run_demo(demo);
+    demo_options.duration = std::chrono::milliseconds(static_cast<int64_t>(demo_seconds * 1000));
+    return demo::run(demo_options);
   }
   SignalWaiter signals({SIGINT, SIGTERM, SIGHUP});
   // Standard output belongs to what a command answers; `run` sets the level that its file asks for.

@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
+#include "app/exit_codes.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
 #include "config/pipeline_spec.h"
 #include "guard/settings.h"
 #include "http/server.h"

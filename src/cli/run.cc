@@ -9,11 +9,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/exit_codes.h"
+#include "app/service.h"
+#include "app/start_point.h"
 #include "base/log.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/service.h"
-#include "cli/start_point.h"
 
 namespace tidemark::cli {
 namespace {

@@ -3,11 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/audit_history.h"
+#include "app/audit_history.h"
+#include "app/exit_codes.h"
+#include "app/gap_log.h"
+#include "app/start_point.h"
 #include "cli/commands.h"
-#include "cli/exit_codes.h"
-#include "cli/gap_log.h"
-#include "cli/start_point.h"
 #include "core/deployment.h"
 
 namespace tidemark::cli {

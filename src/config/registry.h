@@ -1,5 +1,5 @@
 // The component types the program knows, by kind and name. Filled by one explicit list in
-// src/cli/components.cc: no component registers itself, because a linker drops such objects from a static
+// src/app/components.cc: no component registers itself, because a linker drops such objects from a static
 // library without a word.
 #pragma once
 

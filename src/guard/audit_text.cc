@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/human.h"
 #include "bson/json.h"
 
 namespace tidemark::guard {
@@ -25,12 +26,6 @@ std::string time_text(int64_t ms) {
 
 std::string bucket_text(std::optional<int64_t> start_ms) {
   return start_ms ? time_text(*start_ms) : std::string("without a time");
-}
-
-std::string grouped(uint64_t number) {
-  std::string text = std::to_string(number);
-  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, " ");
-  return text;
 }
 
 std::string shortened(std::string text) {

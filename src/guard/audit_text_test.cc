@@ -40,7 +40,7 @@ AuditReport wrong() {
 TEST(AuditText, SaysInOneLineThatBothEndsHoldTheSame) {
   const std::string text = audit_text(sample());
   EXPECT_THAT(text, HasSubstr("audit of orders by checksum: both ends hold the same (12.5 s)"));
-  EXPECT_THAT(text, HasSubstr("1 234 567"));
+  EXPECT_THAT(text, HasSubstr("1,234,567"));
   EXPECT_THAT(text, Not(HasSubstr("--repair")));
 }
 
@@ -77,7 +77,7 @@ TEST(AuditText, SaysThatACappedCollectionForgets) {
   const std::string text = audit_text(report);
   EXPECT_THAT(text, HasSubstr("both ends hold the same"));
   EXPECT_THAT(text, HasSubstr("beyond the cap"));
-  EXPECT_THAT(text, HasSubstr("1 200"));
+  EXPECT_THAT(text, HasSubstr("1,200"));
 }
 
 TEST(AuditText, ShowsBucketsIdsAndWhatToDo) {

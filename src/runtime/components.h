@@ -1,4 +1,4 @@
-// The factories of every component type, filled by the one explicit list in src/cli/components.cc.
+// The factories of every component type, filled by the one explicit list in src/app/components.cc.
 #pragma once
 
 #include <functional>

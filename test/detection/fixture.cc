@@ -36,7 +36,7 @@ void Detection::load() {
     write_config();
   else
     config_ = folder_.write("orders.toml", toml_);
-  file_ = cli::load(app_, config_);
+  file_ = app::load(app_, config_);
   ASSERT_TRUE(file_.has_value()) << setup_.toml();
 }
 
@@ -84,7 +84,7 @@ void Detection::await_rows(int64_t count) {
 
 guard::Signals Detection::look() {
   if (!look_) {
-    auto made = cli::make_look(app_, pipeline(), {});
+    auto made = app::make_look(app_, pipeline(), {});
     EXPECT_TRUE(made) << made.error().describe();
     look_ = std::move(*made);
   }
@@ -111,7 +111,7 @@ void Detection::await_caught_up() {
 
 void Detection::start_guard(See see) {
   ASSERT_NO_FATAL_FAILURE(load());
-  cli::InsideView inside;
+  app::InsideView inside;
   if (see == See::kInsideToo) {
     inside.view = [this]() -> std::optional<PipelineView> {
       if (!monitor_) return std::nullopt;
@@ -119,10 +119,10 @@ void Detection::start_guard(See see) {
     };
     inside.stats = [this]() { return stats_ ? stats_() : std::nullopt; };
   }
-  auto look = cli::make_look(app_, pipeline(), std::move(inside));
+  auto look = app::make_look(app_, pipeline(), std::move(inside));
   ASSERT_TRUE(look) << look.error().describe();
   std::vector<guard::WatchAudit> audits;
-  auto parts = cli::make_audit_parts(app_, pipeline());
+  auto parts = app::make_audit_parts(app_, pipeline());
   if (parts) {
     parts->clock = &clock_;
     auto engine = std::make_shared<guard::Audit>(std::move(*parts), guard::AuditOptions{});

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "app/app.h"
+#include "app/guard_parts.h"
 #include "base/mutex.h"
-#include "cli/app.h"
-#include "cli/guard_parts.h"
 #include "e2e/relay.h"
 #include "env/clock.h"
 #include "guard/notifier.h"
@@ -111,7 +111,7 @@ class Detection : public e2e::EndToEnd {
   std::string toml_;  // a whole configuration in place of setup_
   SteppedClock clock_;
   SignalWaiter signals_{SIGUSR2};
-  cli::App app_{signals_};
+  app::App app_{signals_};
   std::optional<config::File> file_;
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<PipelineRunner> relay_;

@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
-#include "cli/app.h"
-#include "cli/exit_codes.h"
+#include "app/app.h"
+#include "app/exit_codes.h"
 #include "runtime/runner.h"
 
 namespace tidemark {
@@ -21,11 +21,11 @@ constexpr LoopPoint kPoints[] = {LoopPoint::kOpened,     LoopPoint::kRead,      
 
 int run(const char* file_name, std::string_view point, int reaches) {
   SignalWaiter signals({SIGINT, SIGTERM});
-  cli::App app(signals);
-  const auto file = cli::load(app, file_name);
-  if (!file || file->pipelines.empty()) return cli::kConfig;
+  app::App app(signals);
+  const auto file = app::load(app, file_name);
+  if (!file || file->pipelines.empty()) return app::kConfig;
   auto parts = build_pipeline(file->pipelines[0], app.components, app.context());
-  if (!parts) return cli::report(parts.error());
+  if (!parts) return app::report(parts.error());
   SeededRandom random(random_seed());
   std::atomic<int> left = reaches;
   PipelineRunner runner(std::move(*parts), app.clock, random, [&](LoopPoint reached) {
@@ -35,7 +35,7 @@ int run(const char* file_name, std::string_view point, int reaches) {
   while (!runner.finished())
     if (signals.wait_for(std::chrono::milliseconds(20))) runner.request_stop();
   const auto error = runner.join();
-  return error ? cli::report(*error) : cli::kOk;
+  return error ? app::report(*error) : app::kOk;
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     for (const tidemark::LoopPoint point : tidemark::kPoints)
       std::fprintf(stderr, " %s", std::string(tidemark::to_string(point)).c_str());
     std::fprintf(stderr, "\n");
-    return tidemark::cli::kUsage;
+    return tidemark::app::kUsage;
   }
   return tidemark::run(argv[1], argv[2], reaches);
 }

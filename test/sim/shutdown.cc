@@ -5,8 +5,8 @@
 
 #include <spdlog/sinks/base_sink.h>
 
+#include "app/shutdown_plan.h"
 #include "base/log.h"
-#include "cli/shutdown_plan.h"
 
 namespace tidemark::sim {
 namespace {
@@ -143,17 +143,17 @@ void Shutdown::run_plan() {
   planned_ = true;
   const LogWatch watch([this](std::string_view line) { said(line); });
   std::vector<std::unique_ptr<PipelineRunner>> runners;
-  std::vector<cli::PlannedPipeline> planned;
+  std::vector<app::PlannedPipeline> planned;
   for (Pipeline* pipeline : pipelines_) {
     if (pipeline->oracle()->write_out()) around_.marks.hit(Mark::kShutdownWithWritesOut);
     runners.push_back(runner_for(*pipeline));
     planned.push_back({runners.back().get(), pipeline->profile().source_type, pipeline->profile().sink_type});
   }
-  cli::PlannedHooks hooks;
+  app::PlannedHooks hooks;
   hooks.stop_accepting = [this] { answer_requests(); };
   hooks.stop_watching = [this] { reached(4, "the watches are stopped"); };
   hooks.close_server = [this] { reached(4, "the server's sockets are closed"); };
-  cli::plan_shutdown(std::move(planned), std::move(hooks)).run();
+  app::plan_shutdown(std::move(planned), std::move(hooks)).run();
   check_closed();
 }
 

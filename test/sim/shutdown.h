@@ -1,4 +1,4 @@
-// The product's own shutdown over simulated pipelines: the steps of cli::plan_shutdown and of PipelineRunner, run on one
+// The product's own shutdown over simulated pipelines: the steps of app::plan_shutdown and of PipelineRunner, run on one
 // thread. The runners are real and never started; where one of them would join a thread, which its log says, the simulation
 // goes on until that thread would have ended. Whatever a step closes is looked at: nothing may be in use. One thread.
 #pragma once

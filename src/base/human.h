@@ -1,0 +1,22 @@
+// Numbers and durations as people read them.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <string>
+
+namespace tidemark {
+
+std::string grouped_digits(uint64_t value, bool negative);
+
+// "1,234,567".
+template <std::integral Number>
+std::string grouped(Number value) {
+  const bool negative = value < Number{0};
+  return grouped_digits(negative ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value), negative);
+}
+// "340 ms", "12.4 s", "3 min".
+std::string human_duration(std::chrono::milliseconds duration);
+
+}  // namespace tidemark
