@@ -62,13 +62,21 @@ void AuditRowMaker::of_texts(std::string_view id, std::string_view document, std
 
   const auto read = bson::read_json(document);
   if (!read) return flawed("its document can't be read back: " + read.error().what);
-  if (const auto inner = read->view().find("_id")) {
-    text_.clear();
-    append_key(*inner, text_);
-    if (text_ != row.key) return flawed("the _id of its document is another");
-  }
+  const auto inner = read->view().find("_id");
+  if (inner && !same_id(*value, *inner)) return flawed("the _id of its document is another");
   normalize(*read, row.doc);
   if (!time_field.empty()) row.time_ms = time_in(*read, time_field);
+}
+
+// An `_id` that is a document is in another order than the row's id where the document's fields are.
+bool AuditRowMaker::same_id(const bson::Element& id, const bson::Element& inner) {
+  if (id.type() != inner.type()) return false;
+  if (form_ == AuditForm::kAsIs) return text_of(id.value_bytes()) == text_of(inner.value_bytes());
+  text_.clear();
+  append_value({id.key(), id.type(), text_of(id.value_bytes()), inside(id)}, text_);
+  const size_t end = text_.size();
+  append_value({inner.key(), inner.type(), text_of(inner.value_bytes()), inside(inner)}, text_);
+  return std::string_view(text_).substr(0, end) == std::string_view(text_).substr(end);
 }
 
 void AuditRowMaker::normalize(bson::View document, std::string& out) {

@@ -34,6 +34,7 @@ class AuditRowMaker {
   void of_texts(std::string_view id, std::string_view document, std::string_view time_field, AuditRow& row);
 
  private:
+  bool same_id(const bson::Element& id, const bson::Element& inner);
   void normalize(bson::View document, std::string& out);
   void append_sorted(bson::View document, bool array, std::string& out);
 

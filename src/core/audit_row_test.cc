@@ -94,6 +94,19 @@ TEST(AuditRowMaker, SortedFieldsAreOneFormWhateverTheOrder) {
   EXPECT_NE(of_document(swapped, AuditForm::kFieldsSorted).doc, row.doc);
 }
 
+TEST(AuditRowMaker, AnIdThatIsADocumentMayBeInAnotherOrderWhereTheFieldsAre) {
+  const std::string id = R"({"b":{"$numberInt":"2"},"a":{"$numberInt":"1"}})";
+  const std::string sorted = R"({"_id": {"a": {"$numberInt": "1"}, "b": {"$numberInt": "2"}}})";
+  EXPECT_EQ(of_texts(id, sorted, AuditForm::kFieldsSorted).flaw, "");
+  EXPECT_THAT(of_texts(id, sorted, AuditForm::kAsIs).flaw, HasSubstr("_id"));
+  const std::string other = R"({"_id": {"a": {"$numberInt": "1"}, "b": {"$numberInt": "3"}}})";
+  EXPECT_THAT(of_texts(id, other, AuditForm::kFieldsSorted).flaw, HasSubstr("_id"));
+  const std::string code = R"({"$code":"f","$scope":{"q":{"$numberInt":"1"},"p":{"$numberInt":"2"}}})";
+  const std::string code_sorted =
+      R"({"_id": {"$code": "f", "$scope": {"p": {"$numberInt": "2"}, "q": {"$numberInt": "1"}}}})";
+  EXPECT_EQ(of_texts(code, code_sorted, AuditForm::kFieldsSorted).flaw, "");
+}
+
 TEST(AuditRowMaker, DoubledKeysStayBoth) {
   bson::Builder first, second;
   first.append("_id", int32_t{1}).append("z", int32_t{1}).append("z", int32_t{2});

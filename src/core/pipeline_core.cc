@@ -89,6 +89,7 @@ void PipelineCore::on(PositionAcquired input, Mono now) {
     return;
   }
   position_denials_.worked();
+  save_denials_.can_work();  // a lease is written where positions are
   if (limits_.transactional) lane_worked(&Lane::open_denials, lanes_[0]);
   const std::optional<StoredPosition>& stored = *input.result;
   if (!stored) {

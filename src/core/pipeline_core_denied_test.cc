@@ -181,6 +181,19 @@ TEST(PipelineCore, WaitsForAPositionStoreAndAStreamThatWereTakenBefore) {
   EXPECT_EQ(data_of(h.take<Save>().position.get()), "p2");
 }
 
+TEST(PipelineCore, AStoreThatTookTheLeaseIsWaitedForAtItsFirstSave) {
+  Harness h(patient(seconds(60)));
+  h.start();
+  h.read(1, "p1", "f");
+  h.write_ok(h.take<Write>());
+  for (int i = 0; i < 5; ++i) {
+    h.take<Save>();
+    h.give(SaveDone{fail(kRefused)});
+    ASSERT_FALSE(h.has<Finish>());
+    wait_out(h);
+  }
+}
+
 TEST(PipelineCore, ATransactionalSinkThatOpenedBeforeIsWaitedFor) {
   PipelineLimits limits = patient(seconds(60));
   limits.transactional = true;

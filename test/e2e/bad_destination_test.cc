@@ -118,6 +118,39 @@ TEST_F(BadDestination, AFullDiskIsWaitedForAndNothingIsLost) {
   EXPECT_EQ(whole_lines(), static_cast<size_t>(kDocuments)) << "nothing is doubled: what failed was cut off";
 }
 
+// A disk that is unmounted and mounted again.
+TEST_F(BadDestination, APositionWhoseFolderIsAwayForAWhileIsWaitedFor) {
+  const std::string disk = folder_.file("disk");
+  ASSERT_EQ(::mkdir(disk.c_str(), 0755), 0);
+  setup_.sink = "[pipeline.sink]\ntype = \"null\"\n[pipeline.position]\ntype = \"file\"\npath = \"" + disk +
+                "/orders.position\"\n";
+  init_position();
+  const auto saved = [&] {
+    std::ifstream file(disk + "/orders.position");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const auto relay = start_relay(config_);
+  // The lease has been written by then, so that what changes afterwards is a save.
+  ASSERT_TRUE(testing::eventually([&] {
+    return relay->error_output().find("orders: streaming") != std::string::npos;
+  })) << relay->error_output();
+  const std::string first = saved();
+  insert(R"({"_id": 1})");
+  ASSERT_TRUE(testing::eventually([&] { return saved() != first; })) << relay->error_output();
+  ASSERT_EQ(::rename(disk.c_str(), (disk + ".away").c_str()), 0);
+  insert(R"({"_id": 2})");
+  EXPECT_TRUE(testing::eventually([&] {
+    return relay->error_output().find("auth_patience") != std::string::npos || !relay->running();
+  })) << relay->error_output();
+  ASSERT_TRUE(relay->running()) << relay->error_output();
+  ASSERT_EQ(::rename((disk + ".away").c_str(), disk.c_str()), 0);
+  const std::string second = saved();
+  insert(R"({"_id": 3})");
+  EXPECT_TRUE(testing::eventually([&] { return saved() != second; })) << relay->error_output();
+  relay->signal(SIGTERM);
+  EXPECT_EQ(relay->wait()->code, 0) << relay->error_output();
+}
+
 // `logrotate`, or a hand that removes the file: what comes afterwards stands in a file of that name.
 TEST_F(BadDestination, AFileThatIsRemovedUnderTheRelayIsMadeAgain) {
   use(SinkKind::kFile, Mode::kLog);

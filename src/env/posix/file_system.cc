@@ -28,22 +28,23 @@ Error system_error(std::string_view doing, const std::string& path, int error) {
       result.react = React::kRetry;
       result.hint = "make room on the disk, or raise the quota";
       break;
+    // Where it has worked before, somebody has unmounted a disk or changed a permission, and will put it back.
     case ENOENT:
     case ENOTDIR:
-      result.react = React::kConfig;
+      result.react = React::kDenied;
       result.hint = "create the folder, or correct the path";
       break;
     case EACCES:
     case EPERM:
-      result.react = React::kConfig;
+      result.react = React::kDenied;
       result.hint = "give the user that runs this program permission, or choose another path";
       break;
     case EROFS:
-      result.react = React::kConfig;
+      result.react = React::kDenied;
       result.hint = "the file system is mounted read-only: choose another path";
       break;
     case EISDIR:
-      result.react = React::kConfig;
+      result.react = React::kDenied;
       result.hint = "the path names a folder, not a file";
       break;
     case ELOOP:

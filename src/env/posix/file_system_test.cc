@@ -40,7 +40,7 @@ TEST_F(PosixFileSystemTest, TellsAbsentFromUnreadable) {
   EXPECT_EQ(files_.exists(path_), true);
   auto below_a_file = files_.exists(path_ + "/child");
   ASSERT_FALSE(below_a_file.has_value());
-  EXPECT_EQ(below_a_file.error().react, React::kConfig);
+  EXPECT_EQ(below_a_file.error().react, React::kDenied);
 }
 
 TEST_F(PosixFileSystemTest, AppendsAndKnowsItsSize) {
@@ -90,7 +90,7 @@ TEST_F(PosixFileSystemTest, AMissingFolderIsTheOperatorsToMend) {
                         Status(files_.open_append(folder_.file("no/such")).map([](auto&&) {})),
                         Status(files_.lock(folder_.file("no/such")).map([](auto&&) {}))}) {
     ASSERT_FALSE(status.has_value());
-    EXPECT_EQ(status.error().react, React::kConfig);
+    EXPECT_EQ(status.error().react, React::kDenied);
     EXPECT_THAT(status.error().what, HasSubstr("no/such"));
     EXPECT_THAT(status.error().hint, HasSubstr("folder"));
   }
@@ -102,7 +102,7 @@ TEST_F(PosixFileSystemTest, AFolderWithoutPermissionIsTheOperatorsToMend) {
   auto status = files_.replace_file(path_, "x");
   ASSERT_EQ(::chmod(folder_.path().c_str(), 0700), 0);
   ASSERT_FALSE(status.has_value());
-  EXPECT_EQ(status.error().react, React::kConfig);
+  EXPECT_EQ(status.error().react, React::kDenied);
 }
 
 TEST_F(PosixFileSystemTest, AFullDiskMayPass) {
@@ -121,7 +121,7 @@ TEST_F(PosixFileSystemTest, AppendsToRegularFilesAlone) {
   EXPECT_EQ(device.error().react, React::kConfig);
   auto directory = files_.open_append(folder_.path());
   ASSERT_FALSE(directory.has_value());
-  EXPECT_EQ(directory.error().react, React::kConfig);
+  EXPECT_EQ(directory.error().react, React::kDenied);
 }
 
 TEST_F(PosixFileSystemTest, LooksWhetherTheNameStillLeadsToTheFile) {

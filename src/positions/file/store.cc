@@ -104,7 +104,12 @@ class FilePositionStore final : public PositionStore {
   Status check_owner() {
     if (lock_ == nullptr) return fenced("the lease was given back");
     TIDEMARK_ASSIGN(const auto stored, read());
-    if (!stored) return fenced("the file is gone");
+    if (!stored) {
+      // With its folder, as when a disk is unmounted, it will come back.
+      const size_t slash = path_.rfind('/');
+      TIDEMARK_TRY(files_.list(slash == std::string::npos ? "." : path_.substr(0, slash + 1)));
+      return fenced("the file is gone");
+    }
     if (stored->epoch != epoch_) return fenced("another owner has taken it");
     return {};
   }

