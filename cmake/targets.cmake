@@ -4,19 +4,19 @@ set(TIDEMARK_STANDARD_HEADERS <algorithm> <chrono> <cstdint> <functional> <map> 
     <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
 
 # What the tests themselves are compiled with; what they test keeps its own. Tests are the larger half of the code and the
-# optimizer's larger half of the work: clang takes a third of the time for them at -O0, g++ three quarters at -O1.
+# optimizer's larger half of the work: g++ takes three quarters of the time for them at -O1.
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   set(TIDEMARK_TEST_OPTIONS -O0)
 else()
   set(TIDEMARK_TEST_OPTIONS -O1)
 endif()
 
-# tidemark_folder(NAME [SINGLE_THREADED] [DEPENDS target...] [PRIVATE target...] [TEST_DEPENDS target...])
+# tidemark_folder(NAME [SINGLE_THREADED] [FUZZED] [DEPENDS target...] [PRIVATE target...] [TEST_DEPENDS target...])
 # builds every x.cc of the current folder into a static library NAME and every x_test.cc into NAME_test.
 # A new file needs no edit here: the folder is the list. SINGLE_THREADED: nothing here is shared between threads, so
-# that a build with TSan has nothing to find in the tests and leaves them out.
+# that a build with TSan has nothing to find in the tests and leaves them out. FUZZED: a fuzzer of test/fuzz feeds it.
 function(tidemark_folder name)
-  cmake_parse_arguments(ARG "SINGLE_THREADED" "" "DEPENDS;PRIVATE;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "SINGLE_THREADED;FUZZED" "" "DEPENDS;PRIVATE;TEST_DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
@@ -26,19 +26,29 @@ function(tidemark_folder name)
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
     target_precompile_headers(${name} REUSE_FROM tidemark_precompiled)
+    if(ARG_FUZZED)
+      target_compile_options(${name} PRIVATE ${TIDEMARK_COVERAGE})
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${name} INTERFACE ${ARG_DEPENDS})
   endif()
-  if(tests AND NOT (ARG_SINGLE_THREADED AND TIDEMARK_SANITIZE STREQUAL "thread"))
-    tidemark_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ARG_PRIVATE} ${ARG_TEST_DEPENDS})
+  if(tests)
+    if(ARG_SINGLE_THREADED)
+      set(single_threaded SINGLE_THREADED)
+    endif()
+    tidemark_test(${name}_test ${single_threaded} SOURCES ${tests} DEPENDS ${name} ${ARG_PRIVATE} ${ARG_TEST_DEPENDS})
   endif()
 endfunction()
 
-# tidemark_test(NAME SOURCES file... DEPENDS target...) builds a GoogleTest program into bin/tests/.
+# tidemark_test(NAME [SINGLE_THREADED] SOURCES file... DEPENDS target...) builds a GoogleTest program into bin/tests/.
+# Which builds have which tests, and why: docs/adr/0058-what-each-sanitizer-runs.md.
 function(tidemark_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "SINGLE_THREADED" "" "SOURCES;DEPENDS" ${ARGN})
+  if(ARG_SINGLE_THREADED AND TIDEMARK_SANITIZE STREQUAL "thread")
+    return()
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/test)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main rapidcheck)

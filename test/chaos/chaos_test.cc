@@ -17,17 +17,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::TempFolder;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr const char* kSeeds = "4";
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr const char* kSeeds = "4";
-#else
 constexpr const char* kSeeds = "50";
-#endif
-#else
-constexpr const char* kSeeds = "50";
-#endif
+constexpr const char* kSeedsOfSanitized = "4";
 // Each trial on a real set starts three mongods.
 constexpr const char* kSeedsOnReal = "12";
 constexpr std::chrono::minutes kPatience{6}, kPatienceOnReal{18};
@@ -38,7 +29,7 @@ bool on_real_server() {
 }
 
 Finished chaos(std::vector<std::string> args, std::map<std::string, std::string> env = {}) {
-  args.insert(args.begin(), bin_dir() + "/tidemark-chaos");
+  args.insert(args.begin(), testing::own_bin_dir() + "/tidemark-chaos");
   testing::Process::Options options;
   options.env = std::move(env);
   return testing::run(std::move(args), std::move(options), on_real_server() ? kPatienceOnReal : kPatience);
@@ -47,8 +38,9 @@ Finished chaos(std::vector<std::string> args, std::map<std::string, std::string>
 int code_of(const Finished& finished) { return finished.status ? finished.status->code : -1; }
 
 TEST(Chaos, LosesAndDoublesNothingOverManySeeds) {
-  const Finished finished = on_real_server() ? chaos({"--seeds", kSeedsOnReal, "--jobs", "1"})
-                                             : chaos({"--seeds", kSeeds, "--jobs", "3"});
+  const Finished finished =
+      on_real_server() ? chaos({"--seeds", kSeedsOnReal, "--jobs", "1"})
+                       : chaos({"--seeds", testing::sanitized() ? kSeedsOfSanitized : kSeeds, "--jobs", "3"});
   EXPECT_EQ(code_of(finished), 0) << finished.output << finished.error_output;
   EXPECT_THAT(finished.output, HasSubstr(" 0 failed"));
   std::printf("%s", finished.output.c_str());
@@ -103,10 +95,11 @@ TEST(Chaos, CountsWhatTheUsualLoopsLose) {
 TEST(DieAtCall, EndsTheProcessBeforeTheCallAndNotEarlier) {
   const TempFolder folder;
   const auto code_with = [&folder](const char* call) {
-    return code_of(testing::run(
-        {"dd", "if=/dev/zero", "of=" + folder.file("written"), "bs=1", "count=5", "status=none"},
-        {.env = {{"LD_PRELOAD", bin_dir() + "/libtidemark-chaos-calls.so"}, {"TIDEMARK_DIE_AT_CALL", call}},
-         .folder = {}}));
+    return code_of(
+        testing::run({"dd", "if=/dev/zero", "of=" + folder.file("written"), "bs=1", "count=5", "status=none"},
+                     {.env = {{"LD_PRELOAD", testing::own_bin_dir() + "/libtidemark-chaos-calls.so"},
+                              {"TIDEMARK_DIE_AT_CALL", call}},
+                      .folder = {}}));
   };
   EXPECT_EQ(code_with("3"), 137);
   EXPECT_EQ(folder.read("written").size(), 2u);

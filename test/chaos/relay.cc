@@ -82,7 +82,7 @@ void Relay::start(Time) {
   Process::Options options;
   if (next_call_ > 0) {
     crashing_ = true;
-    options.env = {{"LD_PRELOAD", testing::bin_dir() + "/libtidemark-chaos-calls.so"},
+    options.env = {{"LD_PRELOAD", testing::own_bin_dir() + "/libtidemark-chaos-calls.so"},
                    {"TIDEMARK_DIE_AT_CALL", std::to_string(std::exchange(next_call_, 0))}};
   }
   process_ = std::make_unique<Process>(std::move(args), std::move(options));

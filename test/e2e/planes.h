@@ -24,19 +24,6 @@ namespace tidemark::e2e {
 inline constexpr const char* kBatchType = "application/cloudevents-batch+json";
 inline constexpr const char* kEventType = "application/cloudevents+json";
 
-// Whether this build is slowed down by a sanitizer: sizes of work and limits of memory depend on it.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-#else
-inline constexpr bool kSanitized = false;
-#endif
-
 // A CloudEvent in structured JSON. A poisoned one is well-formed and passes the door; the processor's transform `rename`
 // can't place its field and rejects it, each time.
 std::string event_json(const std::string& id, bool poisoned = false);

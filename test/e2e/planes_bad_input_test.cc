@@ -18,7 +18,7 @@ using testing::Process;
 constexpr const char* kToken = "a-token-of-this-test-alone";
 constexpr size_t kHugeBytes = 100 << 20;
 // What a body of 100 MB must not leave behind, whole or in part.
-constexpr size_t kMemoryGrowthMax = kSanitized ? 256 << 20 : 64 << 20;
+const size_t kMemoryGrowthMax = testing::sanitized() ? 256 << 20 : 64 << 20;
 
 class BadInput : public Planes {
  protected:

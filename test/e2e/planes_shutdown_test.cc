@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using testing::Process;
 
 constexpr int kLives = 4;
-constexpr int64_t kEvents = kSanitized ? 4'000 : 20'000;
+const int64_t kEvents = testing::sanitized() ? 4'000 : 20'000;
 constexpr const char* kSteps[] = {
     "stop accepting HTTP and finish the requests in flight",
     "cancel the consumers of queues",

@@ -14,12 +14,8 @@ namespace {
 using std::chrono::seconds;
 using testing::Process;
 
-// The whole size in a release build; less where a sanitizer or a debug build would make it a matter of many minutes.
-#if defined(NDEBUG)
-constexpr int64_t kEvents = kSanitized ? 20'000 : 100'000;
-#else
-constexpr int64_t kEvents = kSanitized ? 10'000 : 30'000;
-#endif
+// Less where a sanitizer would make it a matter of many minutes.
+const int64_t kEvents = testing::sanitized() ? 10'000 : 30'000;
 constexpr int kClients = 4;
 constexpr int64_t kPoisonEvery = 100;  // of the events, one is rejected by the processor
 constexpr int64_t kMalformed = 50;     // messages that are no events, past the door

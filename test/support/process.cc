@@ -213,9 +213,14 @@ int free_ports(int count) {
 
 std::string bin_dir() {
   const char* folder = std::getenv("TIDEMARK_BIN_DIR");
-  if (folder != nullptr) return folder;
-  // bin/tests/x_test -> bin
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path().string();
+  return folder != nullptr ? folder : own_bin_dir();
 }
+
+std::string own_bin_dir() {
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return (folder.filename() == "tests" ? folder.parent_path() : folder).string();
+}
+
+bool sanitized() { return std::getenv("TIDEMARK_SANITIZED") != nullptr; }
 
 }  // namespace tidemark::testing

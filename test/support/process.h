@@ -93,6 +93,12 @@ bool eventually(Ready ready, Process::Milliseconds patience = Process::kPatience
 // The folder of the programs under test: TIDEMARK_BIN_DIR from the environment, else the build this test
 // belongs to.
 std::string bin_dir();
+// The folder of the programs of the build this test belongs to, whatever is under test: bin/ above bin/tests/, or where the
+// running program itself lies.
+std::string own_bin_dir();
+// Whether the programs in bin_dir() carry a sanitizer (TIDEMARK_SANITIZED, which tools/run-tests sets), and are several times
+// slower and larger: how much work is asked of them depends on it.
+bool sanitized();
 
 namespace internal {
 std::chrono::nanoseconds now();
