@@ -1,70 +1,48 @@
 #include "amqp/spec.h"
 
 #include "base/tls_files.h"
+#include "config/fields.h"
 
 namespace tidemark::amqp {
 namespace {
 
 using config::FieldSpec;
-using config::FieldType;
+using namespace config::fields;
 
-FieldSpec field(std::string name, FieldType type, std::string doc, std::string default_text = {}) {
-  FieldSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.doc = std::move(doc);
-  spec.default_text = std::move(default_text);
-  return spec;
-}
+constexpr int64_t kMinuteMs = 60'000;
 
 }  // namespace
 
 std::vector<FieldSpec> connection_fields() {
-  FieldSpec uri =
-      field("uri", FieldType::kString,
-            "The broker: amqp://user:password@host:5672/vhost, amqps:// for TLS (port 5671). The vhost "
-            "\"/\" is written %2f or left out.");
-  uri.required = true;
-  uri.secret = true;
-  uri.example = "\"${TIDEMARK_AMQP_URI}\"";
-  FieldSpec ca =
-      field("tls_ca", FieldType::kString,
-            "PEM file of the authorities that may sign the broker's certificate; needed for amqps://.");
-  ca.example = "\"/etc/tidemark/broker-ca.pem\"";
-  FieldSpec certificate = field("tls_certificate", FieldType::kString,
-                                "PEM file of the client's own certificate, where the broker asks.");
-  certificate.example = "\"/etc/tidemark/client.pem\"";
-  FieldSpec key =
-      field("tls_key", FieldType::kString, "PEM file of the key that belongs to tls_certificate.");
-  key.example = "\"/etc/tidemark/client-key.pem\"";
-  FieldSpec verify =
-      field("tls_verify", FieldType::kBoolean,
-            "Whether the broker's certificate and its host name are checked. Without it anybody on the "
-            "way can read and change everything.",
-            "true");
-  FieldSpec heartbeat =
-      field("heartbeat", FieldType::kDuration,
-            "A connection on which nothing came for twice as long is dead. 0s: none.", "30s");
-  heartbeat.min = 0;
-  heartbeat.max = 3'600'000;
-  FieldSpec timeout =
-      field("connect_timeout", FieldType::kDuration, "How long connecting and logging in may take.", "10s");
-  timeout.min = 1;
-  timeout.max = 600'000;
-  return {uri, ca, certificate, key, verify, heartbeat, timeout};
+  return {
+      uri("TIDEMARK_AMQP_URI",
+          "The broker: amqp://user:password@host:5672/vhost, amqps:// for TLS (port 5671). The vhost \"/\" "
+          "is written %2f or left out."),
+      with_example(
+          text("tls_ca",
+               "PEM file of the authorities that may sign the broker's certificate; needed for amqps://."),
+          "\"/etc/tidemark/broker-ca.pem\""),
+      with_example(
+          text("tls_certificate", "PEM file of the client's own certificate, where the broker asks."),
+          "\"/etc/tidemark/client.pem\""),
+      with_example(text("tls_key", "PEM file of the key that belongs to tls_certificate."),
+                   "\"/etc/tidemark/client-key.pem\""),
+      flag("tls_verify", true,
+           "Whether the broker's certificate and its host name are checked. Without it anybody on the way "
+           "can read and change everything."),
+      duration("heartbeat", "30s", 0, 60 * kMinuteMs,
+               "A connection on which nothing came for twice as long is dead. 0s: none."),
+      duration("connect_timeout", "10s", 1, 10 * kMinuteMs, "How long connecting and logging in may take."),
+  };
 }
 
 std::vector<FieldSpec> declare_fields() {
-  FieldSpec declare =
-      field("declare", FieldType::kBoolean,
-            "Create what is absent (durable), and check what is there. Off: it must exist.", "true");
-  FieldSpec type =
-      field("queue_type", FieldType::kEnum,
-            "What kind of queue is created. quorum: replicated in a cluster, and safe through a crash of "
-            "the broker. classic: durable, on one node.",
-            "quorum");
-  type.choices = {"quorum", "classic"};
-  return {declare, type};
+  return {
+      flag("declare", true, "Create what is absent (durable), and check what is there. Off: it must exist."),
+      choice("queue_type", {"quorum", "classic"},
+             "What kind of queue is created. quorum: replicated in a cluster, and safe through a crash of "
+             "the broker. classic: durable, on one node."),
+  };
 }
 
 Result<ConnectionOptions> connection_options(const config::Settings& settings, std::string name) {

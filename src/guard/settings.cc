@@ -5,14 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "config/fields.h"
 #include "config/units.h"
 
 namespace tidemark::guard {
 namespace {
 
 using config::ComponentSpec;
-using config::FieldSpec;
-using config::FieldType;
+using namespace config::fields;
 
 constexpr int64_t kSecondMs = 1000, kHourMs = 3'600'000, kDayMs = 24 * kHourMs;
 constexpr int64_t kMiB = 1 << 20;
@@ -22,38 +22,21 @@ ComponentSpec make_guard_spec() {
   spec.kind = "guard";
   spec.summary =
       "The guard looks at every pipeline from outside, on connections of its own: at the stored position, "
-      "the "
-      "source's deployment and both ends' content. It trusts nothing that the pipeline says of itself where "
-      "it "
-      "can ask somebody else. Inside `tidemark run`, or apart as `tidemark guard FILE`, which sees what "
-      "`run` on "
-      "a machine that died can't tell any more.";
+      "the source's deployment and both ends' content. It trusts nothing that the pipeline says of itself "
+      "where it can ask somebody else. Inside `tidemark run`, or apart as `tidemark guard FILE`, which sees "
+      "what `run` on a machine that died can't tell any more.";
   spec.fields = {
-      {.name = "interval",
-       .type = FieldType::kDuration,
-       .doc = "Between two looks at a pipeline.",
-       .default_text = "10s",
-       .min = 100,
-       .max = kHourMs},
-      {.name = "enabled",
-       .type = FieldType::kBoolean,
-       .doc = "Whether `tidemark run` has a guard inside. `tidemark guard FILE` runs it in any case.",
-       .default_text = "true"},
-      {.name = "resume_max",
-       .type = FieldType::kDuration,
-       .doc = "How long a pipeline may take to resume: the server may scan its oplog for minutes before it "
-              "answers "
-              "the open or the first read, and the position stands still meanwhile. Longer, and "
-              "`position_stuck`, "
-              "`lag` and `oplog_window` count again.",
-       .default_text = "10m",
-       .min = 0,
-       .max = kDayMs},
-      {.name = "state",
-       .doc =
-           "A folder where long audits keep their progress and their last results, so that a restart goes on "
-           "from there. Empty: in memory only.",
-       .example = "\"guard-state\""}};
+      duration("interval", "10s", 100, kHourMs, "Between two looks at a pipeline."),
+      flag("enabled", true,
+           "Whether `tidemark run` has a guard inside. `tidemark guard FILE` runs it in any case."),
+      duration("resume_max", "10m", 0, kDayMs,
+               "How long a pipeline may take to resume: the server may scan its oplog for minutes before it "
+               "answers the open or the first read, and the position stands still meanwhile. Longer, and "
+               "`position_stuck`, `lag` and `oplog_window` count again."),
+      with_example(text("state",
+                        "A folder where long audits keep their progress and their last results, so that a "
+                        "restart goes on from there. Empty: in memory only."),
+                   "\"guard-state\"")};
   return spec;
 }
 
@@ -62,63 +45,24 @@ ComponentSpec make_rule_spec() {
   spec.kind = "guard_rule";
   spec.summary =
       "Another limit for one of the built-in alerts. What isn't given keeps its default; of several tables "
-      "for one "
-      "alert and pipeline, later ones win.";
-  spec.fields = {
-      {.name = "alert",
-       .type = FieldType::kEnum,
-       .doc = "The alert's name.",
-       .required = true,
-       .choices = rule_names(),
-       .example = "\"lag\""},
-      {.name = "pipeline", .doc = "The pipeline it is for. Default: every one.", .example = "\"orders\""},
-      {.name = "threshold",
-       .type = FieldType::kQuantity,
-       .doc =
-           "The figure beyond which it counts, in the alert's own unit: a duration (`\"60s\"`, or a number "
-           "of "
-           "seconds), a ratio from 0 to 1, or a number. The figure below which it clears keeps its distance.",
-       .example = "\"60s\""},
-      {.name = "for",
-       .type = FieldType::kDuration,
-       .doc = "How long it must hold before the alert fires.",
-       .min = 0,
-       .max = kDayMs,
-       .example = "\"30s\""},
-      {.name = "clear",
-       .type = FieldType::kDuration,
-       .doc = "How long it must have been over before the alert resolves.",
-       .min = 0,
-       .max = kDayMs,
-       .example = "\"30s\""},
-      {.name = "severity",
-       .type = FieldType::kEnum,
-       .doc = "What the notice says of its weight.",
-       .choices = {"warning", "critical"},
-       .example = "\"critical\""},
-      {.name = "enabled",
-       .type = FieldType::kBoolean,
-       .doc = "`false` turns the alert off.",
-       .default_text = "true"}};
+      "for one alert and pipeline, later ones win.";
+  spec.fields = {required(optional_choice("alert", rule_names(), "The alert's name."), "\"lag\""),
+                 with_example(text("pipeline", "The pipeline it is for. Default: every one."), "\"orders\""),
+                 with_example(quantity("threshold",
+                                       "The figure beyond which it counts, in the alert's own unit: a "
+                                       "duration (`\"60s\"`, or a number of seconds), a ratio from 0 to 1, "
+                                       "or a number. The figure below which it clears keeps its distance."),
+                              "\"60s\""),
+                 with_example(duration("for", "", 0, kDayMs, "How long it must hold before the alert fires."),
+                              "\"30s\""),
+                 with_example(duration("clear", "", 0, kDayMs,
+                                       "How long it must have been over before the alert resolves."),
+                              "\"30s\""),
+                 with_example(optional_choice("severity", {"warning", "critical"},
+                                              "What the notice says of its weight."),
+                              "\"critical\""),
+                 flag("enabled", true, "`false` turns the alert off.")};
   return spec;
-}
-
-FieldSpec integer(std::string name, std::string default_text, int64_t min, int64_t max, std::string doc) {
-  return {.name = std::move(name),
-          .type = FieldType::kInteger,
-          .doc = std::move(doc),
-          .default_text = std::move(default_text),
-          .min = min,
-          .max = max};
-}
-
-FieldSpec duration(std::string name, std::string default_text, int64_t min, int64_t max, std::string doc) {
-  return {.name = std::move(name),
-          .type = FieldType::kDuration,
-          .doc = std::move(doc),
-          .default_text = std::move(default_text),
-          .min = min,
-          .max = max};
 }
 
 ComponentSpec make_audit_spec() {
@@ -126,48 +70,32 @@ ComponentSpec make_audit_spec() {
   spec.kind = "guard_audit";
   spec.summary =
       "Compares both ends of a pipeline document by document, on a schedule and by `tidemark audit FILE`. A "
-      "difference "
-      "counts only when the stored position has passed it and it was seen twice, so that what is under way "
-      "is no "
-      "difference.";
+      "difference counts only when the stored position has passed it and it was seen twice, so that what is "
+      "under way is no difference.";
   spec.fields = {
-      {.name = "pipeline",
-       .doc = "A pipeline of this file, from MongoDB to `sqlite`, `postgres` or `mongodb`.",
-       .required = true,
-       .example = "\"orders\""},
-      {.name = "kind",
-       .type = FieldType::kEnum,
-       .doc = "`count` counts the documents of each bucket; `checksum` compares their content too, types "
-              "included.",
-       .default_text = "checksum",
-       .choices = {"count", "checksum"}},
-      duration(
-          "every", "10m", 0, 365 * kDayMs,
-          "Between the beginnings of two runs; `0s`: only by hand. One audit runs at a time, so a long one "
-          "makes the others wait."),
+      required(
+          text("pipeline", "A pipeline of this file, from MongoDB to `sqlite`, `postgres` or `mongodb`."),
+          "\"orders\""),
+      with_default(choice("kind", {"count", "checksum"},
+                          "`count` counts the documents of each bucket; `checksum` compares their content "
+                          "too, types included."),
+                   "checksum"),
+      duration("every", "10m", 0, 365 * kDayMs,
+               "Between the beginnings of two runs; `0s`: only by hand. One audit runs at a time, so a long "
+               "one makes the others wait."),
       duration("bucket", "1h", kSecondMs, 366 * kDayMs, "The width of a bucket of time."),
-      {.name = "bucket_field",
-       .doc = "The date that a document's bucket goes by: a dotted path, or `_id` for the time inside an "
-              "ObjectId. "
-              "Documents without one share a bucket.",
-       .default_text = "_id"},
-      integer("tolerance", "0", 0, 1'000'000'000'000,
-              "By how many documents a bucket of a `count` audit may differ."),
-      integer("rate", "0", 0, 100'000'000,
-              "Documents a second that are read at each end; 0: as fast as it goes."),
-      {.name = "pushdown",
-       .type = FieldType::kBoolean,
-       .doc = "Let the servers count and sum where they can; `rate` doesn't bound that.",
-       .default_text = "true"},
-      integer("rechecks", "5", 2, 1000,
-              "How often a difference that keeps moving is looked at before it is called unsettled."),
+      text("bucket_field", "_id",
+           "The date that a document's bucket goes by: a dotted path, or `_id` for the time inside an "
+           "ObjectId. Documents without one share a bucket."),
+      number("tolerance", "0", 0, 1'000'000'000'000,
+             "By how many documents a bucket of a `count` audit may differ."),
+      number("rate", "0", 0, 100'000'000,
+             "Documents a second that are read at each end; 0: as fast as it goes."),
+      flag("pushdown", true, "Let the servers count and sum where they can; `rate` doesn't bound that."),
+      number("rechecks", "5", 2, 1000,
+             "How often a difference that keeps moving is looked at before it is called unsettled."),
       duration("recheck_after", "2s", 0, kHourMs, "Between two looks at a difference."),
-      {.name = "memory",
-       .type = FieldType::kBytes,
-       .doc = "What a drill-down may hold at a time.",
-       .default_text = "64MiB",
-       .min = kMiB,
-       .max = 65'536 * kMiB}};
+      bytes("memory", "64MiB", kMiB, 65'536 * kMiB, "What a drill-down may hold at a time.")};
   return spec;
 }
 

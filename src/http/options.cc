@@ -7,100 +7,66 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "config/fields.h"
+
 namespace tidemark::http {
 namespace {
 
 using config::FieldSpec;
-using config::FieldType;
+using namespace config::fields;
 
 constexpr uint64_t kPemBytesMax = 1 << 20;
 constexpr size_t kListMax = 16;
 
-FieldSpec field(std::string name, FieldType type, std::string doc, std::string default_text = {}) {
-  FieldSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.doc = std::move(doc);
-  spec.default_text = std::move(default_text);
-  return spec;
-}
-
-FieldSpec number(std::string name, FieldType type, std::string doc, std::string default_text, int64_t min,
-                 int64_t max) {
-  FieldSpec spec = field(std::move(name), type, std::move(doc), std::move(default_text));
-  spec.min = min;
-  spec.max = max;
-  return spec;
-}
-
-FieldSpec secret(std::string name, std::string doc, std::string example) {
-  FieldSpec spec = field(std::move(name), FieldType::kString, std::move(doc));
-  spec.secret = true;
-  spec.example = std::move(example);
-  return spec;
-}
-
 void add_doors(std::vector<FieldSpec>& fields) {
-  fields.push_back(
-      field("listen", FieldType::kString,
-            "Address and port. Anything but this machine's own (127.0.0.0/8, ::1, localhost) demands "
-            "`token`, and TLS or `insecure = true`. Port 0 takes a free one.",
-            "127.0.0.1:8321"));
-  fields.push_back(secret("token",
-                          "The bearer token that everything but /healthz and the page's own files asks for. "
-                          "Without one nobody is asked.",
-                          "\"${TIDEMARK_TOKEN}\""));
-  fields.push_back(field(
-      "insecure", FieldType::kBoolean,
-      "Listen beyond this machine without TLS: token and events then cross the network in clear.", "false"));
-  fields.push_back(field("tls_certificate", FieldType::kString,
-                         "A PEM file: the server's certificate, then those that lead to its root."));
-  fields.push_back(
-      field("tls_key", FieldType::kString, "A PEM file: the key of tls_certificate, not encrypted."));
-  fields.push_back(
-      field("allowed_origins", FieldType::kStringList,
-            "Origins whose pages may open the WebSocket and post, beside the server's own: needed behind "
-            "a proxy that gives the page another name. \"https://tidemark.example\"."));
-  fields.push_back(
-      field("metrics_open", FieldType::kBoolean, "Whether /metrics and /readyz need no token.", "false"));
-  fields.push_back(field("peers", FieldType::kStringList,
-                         "Other Tidemark servers whose pipelines are shown among this one's: "
-                         "\"http://127.0.0.1:8322\"."));
-  fields.push_back(secret("peer_token", "The token sent to every peer.", "\"${PEER_TOKEN}\""));
+  fields.insert(
+      fields.end(),
+      {
+          text("listen", "127.0.0.1:8321",
+               "Address and port. Anything but this machine's own (127.0.0.0/8, ::1, localhost) demands "
+               "`token`, and TLS or `insecure = true`. Port 0 takes a free one."),
+          secret(with_example(text("token",
+                                   "The bearer token that everything but /healthz and the page's own files "
+                                   "asks for. Without one nobody is asked."),
+                              "\"${TIDEMARK_TOKEN}\"")),
+          flag("insecure", false,
+               "Listen beyond this machine without TLS: token and events then cross the network in clear."),
+          text("tls_certificate", "A PEM file: the server's certificate, then those that lead to its root."),
+          text("tls_key", "A PEM file: the key of tls_certificate, not encrypted."),
+          list("allowed_origins",
+               "Origins whose pages may open the WebSocket and post, beside the server's own: needed behind "
+               "a proxy that gives the page another name. \"https://tidemark.example\"."),
+          flag("metrics_open", false, "Whether /metrics and /readyz need no token."),
+          list("peers",
+               "Other Tidemark servers whose pipelines are shown among this one's: "
+               "\"http://127.0.0.1:8322\"."),
+          secret(with_example(text("peer_token", "The token sent to every peer."), "\"${PEER_TOKEN}\"")),
+      });
 }
 
 void add_limits(std::vector<FieldSpec>& fields) {
   constexpr int64_t kHour = 3'600'000;
-  const auto bytes = FieldType::kBytes;
-  const auto duration = FieldType::kDuration;
-  const auto integer = FieldType::kInteger;
-  fields.push_back(number("body_bytes_max", bytes, "The largest body a request may have; above it 413.",
-                          "4MiB", 1024, 256 << 20));
-  fields.push_back(number("bodies_bytes_max", bytes,
-                          "What the bodies of all requests being read may take together; above it 503.",
-                          "256MiB", 1 << 20, int64_t{16} << 30));
-  fields.push_back(
-      number("header_bytes_max", bytes, "The largest request head; above it 431.", "16KiB", 1024, 1 << 20));
-  fields.push_back(number("header_timeout", duration,
-                          "In which a request's head, or a TLS handshake, must be complete.", "10s", 10,
-                          kHour));
-  fields.push_back(number("body_timeout", duration,
-                          "In which a request's body must be complete, or an answer taken.", "30s", 10,
-                          kHour));
-  fields.push_back(
-      number("idle_timeout", duration, "How long a connection is kept without a request.", "60s", 10, kHour));
-  fields.push_back(number("request_timeout", duration,
-                          "How long posted events may wait to become durable; after it 503 is answered.",
-                          "15s", 10, kHour));
-  fields.push_back(
-      number("ws_stall_timeout", duration,
-             "How long a WebSocket client may take none of what waits for it before it is cut off. Its "
-             "backlog is bounded all the while; it is told what it missed.",
-             "60s", 100, kHour));
-  fields.push_back(
-      number("connections_max", integer, "Connections at a time; above it 503.", "1024", 1, 100'000));
-  fields.push_back(
-      number("websockets_max", integer, "WebSocket clients at a time; above it 503.", "256", 1, 100'000));
+  fields.insert(
+      fields.end(),
+      {
+          bytes("body_bytes_max", "4MiB", 1024, 256 << 20,
+                "The largest body a request may have; above it 413."),
+          bytes("bodies_bytes_max", "256MiB", 1 << 20, int64_t{16} << 30,
+                "What the bodies of all requests being read may take together; above it 503."),
+          bytes("header_bytes_max", "16KiB", 1024, 1 << 20, "The largest request head; above it 431."),
+          duration("header_timeout", "10s", 10, kHour,
+                   "In which a request's head, or a TLS handshake, must be complete."),
+          duration("body_timeout", "30s", 10, kHour,
+                   "In which a request's body must be complete, or an answer taken."),
+          duration("idle_timeout", "60s", 10, kHour, "How long a connection is kept without a request."),
+          duration("request_timeout", "15s", 10, kHour,
+                   "How long posted events may wait to become durable; after it 503 is answered."),
+          duration("ws_stall_timeout", "60s", 100, kHour,
+                   "How long a WebSocket client may take none of what waits for it before it is cut off. Its "
+                   "backlog is bounded all the while; it is told what it missed."),
+          number("connections_max", "1024", 1, 100'000, "Connections at a time; above it 503."),
+          number("websockets_max", "256", 1, 100'000, "WebSocket clients at a time; above it 503."),
+      });
 }
 
 config::ComponentSpec make_spec() {
@@ -108,8 +74,7 @@ config::ComponentSpec make_spec() {
   spec.kind = "server";
   spec.summary =
       "The HTTP server: the page, the API, the doors of `http` sources, the live feed, the metrics. It "
-      "listens on this "
-      "machine alone unless told otherwise.";
+      "listens on this machine alone unless told otherwise.";
   add_doors(spec.fields);
   add_limits(spec.fields);
   return spec;

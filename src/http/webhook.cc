@@ -6,13 +6,13 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "config/fields.h"
 #include "http/views.h"
 
 namespace tidemark::http {
 namespace {
 
-using config::FieldSpec;
-using config::FieldType;
+using namespace config::fields;
 
 constexpr uint64_t kAnswerBytesMax = 1 << 20;
 
@@ -27,34 +27,18 @@ config::ComponentSpec make_spec() {
       "where it comes from. Anything but a 2xx, 429 or 5xx gives the notice up; 429, 5xx and no answer are "
       "tried again, after 1 s, then twice as long each time up to 30 s. Redirects are not followed.";
   spec.fields = {
-      {.name = "url",
-       .type = FieldType::kString,
-       .doc = "http or https. Its path is kept out of the log, since receivers put secrets there. The "
-              "certificate is checked against the machine's authorities.",
-       .required = true,
-       .secret = true,
-       .example = "\"https://alerts.example/hook\""},
-      {.name = "secret",
-       .type = FieldType::kString,
-       .doc = "The key of the signature. Without one nothing is signed.",
-       .secret = true,
-       .example = "\"${HOOK_SECRET}\""},
-      {.name = "timeout",
-       .type = FieldType::kDuration,
-       .doc = "How long one try may take, from the name's look-up to the answer.",
-       .default_text = "10s",
-       .min = 100,
-       .max = 300'000},
-      {.name = "attempts_max",
-       .type = FieldType::kInteger,
-       .doc = "Tries before a notice is given up. 8 are a minute and a half of waiting.",
-       .default_text = "8",
-       .min = 1,
-       .max = 1000},
-      {.name = "alerts",
-       .type = FieldType::kStringList,
-       .doc = "The rules whose alerts are sent. Absent: all.",
-       .example = "[\"lag\", \"position_lost\"]"},
+      required(secret(text("url",
+                           "http or https. Its path is kept out of the log, since receivers put secrets "
+                           "there. The certificate is checked against the machine's authorities.")),
+               "\"https://alerts.example/hook\""),
+      secret(with_example(text("secret", "The key of the signature. Without one nothing is signed."),
+                          "\"${HOOK_SECRET}\"")),
+      duration("timeout", "10s", 100, 300'000,
+               "How long one try may take, from the name's look-up to the answer."),
+      number("attempts_max", "8", 1, 1000,
+             "Tries before a notice is given up. 8 are a minute and a half of waiting."),
+      with_example(list("alerts", "The rules whose alerts are sent. Absent: all."),
+                   "[\"lag\", \"position_lost\"]"),
   };
   return spec;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bson/json.h"
+#include "config/fields.h"
 #include "mongo/client.h"
 
 namespace tidemark {
@@ -187,25 +188,18 @@ class MongodbDeadLetters final : public DeadLetterStore {
 }  // namespace
 
 config::ComponentSpec mongodb_dead_letters_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
   spec.type = "mongodb";
   spec.summary =
       "Dead letters in a MongoDB collection: one document per event that no retry can deliver, with the "
-      "reason, the "
-      "number of attempts, and the whole event, in canonical Extended JSON for people and in BSON for a "
-      "retry. Needs `readWrite` on the "
-      "database.";
+      "reason, the number of attempts, and the whole event, in canonical Extended JSON for people and in "
+      "BSON for a retry. Needs `readWrite` on the database.";
   spec.fields = {
-      {.name = "uri",
-       .doc = "The connection string of the deployment that keeps the letters.",
-       .required = true,
-       .secret = true,
-       .example = "\"${TIDEMARK_MONGODB_URI}\""},
-      {.name = "database", .doc = "Its database.", .default_text = "tidemark"},
-      {.name = "collection",
-       .doc = "Its collection. Several pipelines may share one.",
-       .default_text = "dead_letters"},
+      uri("TIDEMARK_MONGODB_URI", "The connection string of the deployment that keeps the letters."),
+      text("database", "tidemark", "Its database."),
+      text("collection", "dead_letters", "Its collection. Several pipelines may share one."),
   };
   return spec;
 }

@@ -5,6 +5,7 @@
 #include "amqp/publisher.h"
 #include "amqp/session.h"
 #include "amqp/spec.h"
+#include "config/fields.h"
 #include "deadletters/rabbitmq/letter.h"
 
 namespace tidemark {
@@ -233,66 +234,38 @@ class RabbitDeadLetters final : public DeadLetterStore {
   bool untouched_ = true;  // the scan has taken no message yet
 };
 
-config::FieldSpec text_field(const char* name, const char* doc, const char* example) {
-  config::FieldSpec field;
-  field.name = name;
-  field.doc = doc;
-  field.example = example;
-  return field;
-}
-
-config::FieldSpec count_field(const char* name, const char* doc, const char* default_text, int64_t min,
-                              int64_t max) {
-  config::FieldSpec field;
-  field.name = name;
-  field.type = config::FieldType::kInteger;
-  field.doc = doc;
-  field.default_text = default_text;
-  field.min = min;
-  field.max = max;
-  return field;
-}
-
 }  // namespace
 
 config::ComponentSpec rabbitmq_dead_letters_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
   spec.type = "rabbitmq";
   spec.summary =
       "Dead letters in a durable RabbitMQ queue, after `attempts_max` tries: until then a rejected event "
-      "goes back to "
-      "`retry_queue` with the number of its tries in the header x-retry-count. A message that can't even be "
-      "read goes to "
-      "the dead letters at once. Reason, origin and time stand in the headers x-reason, x-origin and "
-      "x-rejected-at, the "
-      "body is the message as it came. A crash between the letter and the acknowledgement of its message can "
-      "leave the "
-      "letter twice.";
+      "goes back to `retry_queue` with the number of its tries in the header x-retry-count. A message that "
+      "can't even be read goes to the dead letters at once. Reason, origin and time stand in the headers "
+      "x-reason, x-origin and x-rejected-at, the body is the message as it came. A crash between the letter "
+      "and the acknowledgement of its message can leave the letter twice.";
   spec.fields = amqp::connection_fields();
-  config::FieldSpec queue = text_field("queue", "The dead-letter queue.", "\"events.dead\"");
-  queue.required = true;
-  spec.fields.push_back(queue);
-  spec.fields.push_back(text_field("retry_queue",
-                                   "The queue that the pipeline's source consumes: rejected events go back "
-                                   "there until `attempts_max`, and letters "
-                                   "that are retried by hand. Without it an event is a dead letter at its "
-                                   "first rejection, kept as a change event, "
-                                   "and a retry writes it to the pipeline's sink.",
-                                   "\"events\""));
-  spec.fields.push_back(count_field("attempts_max", "Tries of an event, the first included.", "3", 1, 1000));
-  spec.fields.push_back(count_field("scan_max",
-                                    "Letters that a listing or a search looks at, from the queue's head on. "
-                                    "AMQP has no way to look without taking, so "
-                                    "others don't see these letters meanwhile.",
-                                    "10000", 1, 1'000'000));
+  spec.fields.push_back(required(text("queue", "The dead-letter queue."), "\"events.dead\""));
+  spec.fields.push_back(with_example(
+      text("retry_queue",
+           "The queue that the pipeline's source consumes: rejected events go back there until "
+           "`attempts_max`, and letters that are retried by hand. Without it an event is a dead letter at "
+           "its first rejection, kept as a change event, and a retry writes it to the pipeline's sink."),
+      "\"events\""));
+  spec.fields.push_back(number("attempts_max", "3", 1, 1000, "Tries of an event, the first included."));
+  spec.fields.push_back(
+      number("scan_max", "10000", 1, 1'000'000,
+             "Letters that a listing or a search looks at, from the queue's head on. AMQP has no way to look "
+             "without taking, so others don't see these letters meanwhile."));
   for (config::FieldSpec& field : amqp::declare_fields()) {
     if (field.name == "queue_type") {
       field.default_text = "classic";
       field.doc +=
           " A quorum queue counts how often a message was looked at, and brokers since 4.0 drop it after "
-          "twenty looks "
-          "unless a policy says otherwise.";
+          "twenty looks unless a policy says otherwise.";
     }
     spec.fields.push_back(std::move(field));
   }

@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include "config/fields.h"
+
 namespace tidemark {
 namespace {
 
@@ -281,19 +283,16 @@ class SqliteDeadLetters final : public DeadLetterStore {
 }  // namespace
 
 config::ComponentSpec sqlite_dead_letters_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
   spec.type = "sqlite";
   spec.summary =
       "Dead letters in an SQLite database, table dead_letters: one row per event that no retry can deliver, "
-      "with the reason "
-      "and the whole event, in canonical Extended JSON for people and in BSON for a retry.";
-  config::FieldSpec path;
-  path.name = "path";
-  path.doc = "The database file; created when absent. Several pipelines may share one.";
-  path.required = true;
-  path.example = "\"dead-letters.db\"";
-  spec.fields = {path};
+      "with the reason and the whole event, in canonical Extended JSON for people and in BSON for a retry.";
+  spec.fields = {
+      required(text("path", "The database file; created when absent. Several pipelines may share one."),
+               "\"dead-letters.db\"")};
   return spec;
 }
 

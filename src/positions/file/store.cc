@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "config/fields.h"
 
 namespace tidemark {
 namespace {
@@ -94,11 +95,10 @@ class FilePositionStore final : public PositionStore {
   }
 
   Error corrupt(const std::string& why) const {
-    return {
-        React::kCorrupt, "the position file " + path_ + " is damaged: " + why,
-        "restore the file from a backup; or look at `tidemark position show`, then choose a new start with "
-        "`tidemark position reset FILE " +
-            pipeline_ + "` and `tidemark position init FILE " + pipeline_ + " --from ...`"};
+    return {React::kCorrupt, "the position file " + path_ + " is damaged: " + why,
+            "restore the file from a backup; or look at `tidemark position show`, then choose a new start "
+            "with `tidemark position reset FILE " +
+                pipeline_ + "` and `tidemark position init FILE " + pipeline_ + " --from ...`"};
   }
 
   Status check_owner() {
@@ -131,21 +131,18 @@ class FilePositionStore final : public PositionStore {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "position";
   spec.type = "file";
   spec.summary =
       "Keeps the position in a file, replaced atomically and synced with its folder at every save. "
-      "`PATH.lock` beside "
-      "it keeps a second process out. The file system must be local: network file systems break the promises "
-      "of "
-      "locks and syncs.";
-  spec.fields = {{.name = "path",
-                  .doc =
-                      "The file, one for each pipeline; its folder must exist. A relative path starts at the "
-                      "working directory.",
-                  .required = true,
-                  .example = "\"orders.position\""}};
+      "`PATH.lock` beside it keeps a second process out. The file system must be local: network file systems "
+      "break the promises of locks and syncs.";
+  spec.fields = {required(text("path",
+                               "The file, one for each pipeline; its folder must exist. A relative path "
+                               "starts at the working directory."),
+                          "\"orders.position\"")};
   return spec;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "config/fields.h"
 
 namespace tidemark {
 namespace {
@@ -78,6 +79,7 @@ std::unique_ptr<PositionStore> make_memory_store(std::shared_ptr<PositionShelf> 
 }
 
 const config::ComponentSpec& memory_position_spec() {
+  using namespace config::fields;
   static const config::ComponentSpec spec{
       .kind = "position",
       .type = "memory",
@@ -85,12 +87,9 @@ const config::ComponentSpec& memory_position_spec() {
           "Keeps the position in memory alone: it survives a dead cursor, never the process, and what "
           "happens while the process is away is not delivered. For pipelines that are best effort by "
           "contract (a sink `live`), for experiments and benchmarks.",
-      .fields = {
-          {.name = "start",
-           .type = config::FieldType::kEnum,
-           .doc = "Where the pipeline begins each time the process starts. `now` = behind the newest event.",
-           .default_text = "now",
-           .choices = {"now"}}}};
+      .fields = {choice(
+          "start", {"now"},
+          "Where the pipeline begins each time the process starts. `now` = behind the newest event.")}};
   return spec;
 }
 

@@ -1,41 +1,29 @@
 #include "positions/mongodb/store.h"
 
+#include "config/fields.h"
 #include "mongo/position_store.h"
 
 namespace tidemark {
 namespace {
 
 config::ComponentSpec make_spec() {
-  using config::FieldType;
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "position";
   spec.type = "mongodb";
   spec.summary =
       "Keeps the position in a document of a MongoDB collection, written to the majority, with a lease that "
-      "keeps a "
-      "second instance out and an epoch that refuses the writes of an owner that lost it. Needs `readWrite` "
-      "on the "
-      "database.";
+      "keeps a second instance out and an epoch that refuses the writes of an owner that lost it. Needs "
+      "`readWrite` on the database.";
   spec.fields = {
-      {.name = "uri",
-       .doc = "The connection string of the deployment that keeps the position; it need not be the source's.",
-       .required = true,
-       .secret = true,
-       .example = "\"${TIDEMARK_MONGODB_URI}\""},
-      {.name = "database", .doc = "Its database.", .default_text = "tidemark"},
-      {.name = "collection",
-       .doc = "Its collection: one document for each pipeline.",
-       .default_text = "positions"},
-      {.name = "lease_ttl",
-       .type = FieldType::kDuration,
-       .doc =
-           "How long the lease lasts after a save. A pipeline saves at least every 10 s, so that this must "
-           "be "
-           "longer. After a crash the next instance waits for what is left of it; where the lease is renewed "
-           "meanwhile, another instance lives, and this one refuses to run.",
-       .default_text = "30s",
-       .min = 12'000,
-       .max = 3'600'000},
+      uri("TIDEMARK_MONGODB_URI",
+          "The connection string of the deployment that keeps the position; it need not be the source's."),
+      text("database", "tidemark", "Its database."),
+      text("collection", "positions", "Its collection: one document for each pipeline."),
+      duration("lease_ttl", "30s", 12'000, 3'600'000,
+               "How long the lease lasts after a save. A pipeline saves at least every 10 s, so that this "
+               "must be longer. After a crash the next instance waits for what is left of it; where the "
+               "lease is renewed meanwhile, another instance lives, and this one refuses to run."),
   };
   return spec;
 }

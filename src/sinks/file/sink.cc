@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/fields.h"
 #include "sinks/file/format.h"
 #include "sinks/file/tail.h"
 
@@ -119,8 +120,7 @@ class FileSink final : public Sink {
     if (!look->named) {
       log::warn(
           "{}: {} was moved or removed while it was open: opening it again, and writing the last {} bytes "
-          "once "
-          "more",
+          "once more",
           pipeline_, path_, buffer_.size());
       return false;
     }
@@ -194,41 +194,28 @@ class FileSink final : public Sink {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "sink";
   spec.type = "file";
   spec.summary =
       "Appends every change event to a file of JSON Lines, synced before it counts. At least once: after a "
-      "crash the "
-      "last events may stand there twice, recognisable by their resume token (`_id._data`, `id` or "
+      "crash the last events may stand there twice, recognisable by their resume token (`_id._data`, `id` or "
       "`source.resume_token`, by format). One lane. Needs a `[pipeline.position]`. `PATH.lock` beside the "
-      "file keeps a "
-      "second writer out. A file that is moved (logrotate), removed or cut short while it is open is noticed "
-      "at "
-      "the next "
-      "write: it is opened again, and that write is done again.";
+      "file keeps a second writer out. A file that is moved (logrotate), removed or cut short while it is "
+      "open is noticed at the next write: it is opened again, and that write is done again.";
   spec.fields = {
-      {.name = "path",
-       .doc = "The file; its folder must exist. A torn last line, left by a crash, is cut at the start.",
-       .required = true,
-       .example = "\"orders.jsonl\""},
-      {.name = "format",
-       .type = config::FieldType::kEnum,
-       .doc = "`extjson`: the change event itself in canonical Extended JSON, nothing lost. `debezium`: the "
-              "envelope of "
-              "Debezium's MongoDB connector (`before` and `after` as JSON strings), with the document's key "
-              "added. "
-              "`cloudevents`: CloudEvents 1.0, structured, the change event as `data`.",
-       .default_text = "extjson",
-       .choices = {"extjson", "debezium", "cloudevents"}},
-      {.name = "rotate_bytes",
-       .type = config::FieldType::kBytes,
-       .doc = "A file that would grow beyond this is renamed to `PATH.000001`, `PATH.000002` and so on, and "
-              "a new one "
-              "begun. A batch is never divided between two files.",
-       .default_text = "256MiB",
-       .min = 4096,
-       .max = int64_t{1} << 40}};
+      required(
+          text("path",
+               "The file; its folder must exist. A torn last line, left by a crash, is cut at the start."),
+          "\"orders.jsonl\""),
+      choice("format", {"extjson", "debezium", "cloudevents"},
+             "`extjson`: the change event itself in canonical Extended JSON, nothing lost. `debezium`: the "
+             "envelope of Debezium's MongoDB connector (`before` and `after` as JSON strings), with the "
+             "document's key added. `cloudevents`: CloudEvents 1.0, structured, the change event as `data`."),
+      bytes("rotate_bytes", "256MiB", 4096, int64_t{1} << 40,
+            "A file that would grow beyond this is renamed to `PATH.000001`, `PATH.000002` and so on, and a "
+            "new one begun. A batch is never divided between two files.")};
   return spec;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/fields.h"
 #include "sinks/live/render.h"
 #include "sinks/live/ring.h"
 
@@ -40,33 +41,21 @@ class LiveSink final : public Sink {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "sink";
   spec.type = "live";
   spec.summary =
-      "Shows events on the live page, as they arrive. Best effort by contract: the newest events stand "
-      "in a ring in memory, every browser reads it at its own pace, and one that is too slow is told how "
-      "many it missed. Nothing waits for a reader and nothing survives the process, so a position in "
-      "memory is what goes with it. One lane; without a `[server]` nobody reads.";
+      "Shows events on the live page, as they arrive. Best effort by contract: the newest events stand in a "
+      "ring in memory, every browser reads it at its own pace, and one that is too slow is told how many it "
+      "missed. Nothing waits for a reader and nothing survives the process, so a position in memory is what "
+      "goes with it. One lane; without a `[server]` nobody reads.";
   spec.fields = {
-      {.name = "events_max",
-       .type = config::FieldType::kInteger,
-       .doc = "The most events in the ring: how far back a browser that reconnects can catch up.",
-       .default_text = "10000",
-       .min = 1,
-       .max = 1'000'000},
-      {.name = "bytes_max",
-       .type = config::FieldType::kBytes,
-       .doc = "The most bytes of JSON in the ring.",
-       .default_text = "32MiB",
-       .min = 64 << 10,
-       .max = int64_t{4} << 30},
-      {.name = "document_bytes_max",
-       .type = config::FieldType::kBytes,
-       .doc = "A larger document is left out of the feed: the event is shown without it, as truncated.",
-       .default_text = "64KiB",
-       .min = 256,
-       .max = 16 << 20}};
+      number("events_max", "10000", 1, 1'000'000,
+             "The most events in the ring: how far back a browser that reconnects can catch up."),
+      bytes("bytes_max", "32MiB", 64 << 10, int64_t{4} << 30, "The most bytes of JSON in the ring."),
+      bytes("document_bytes_max", "64KiB", 256, 16 << 20,
+            "A larger document is left out of the feed: the event is shown without it, as truncated.")};
   return spec;
 }
 

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "config/fields.h"
+
 namespace tidemark::mongodb_sink {
 namespace {
-
-using config::FieldSpec;
-using config::FieldType;
 
 constexpr const char* kDefaultPositionDatabase = "tidemark";
 constexpr const char* kDefaultPositionCollection = "tidemark_positions";
@@ -52,39 +51,6 @@ Status check_guard(const config::Settings& settings) {
         "name a guard_field, or set on_drop to \"ignore\" or \"stop\""));
   }
   return {};
-}
-
-FieldSpec field(std::string name, FieldType type, std::string doc, std::string default_text = {}) {
-  FieldSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.doc = std::move(doc);
-  spec.default_text = std::move(default_text);
-  return spec;
-}
-
-FieldSpec choice(std::string name, std::string doc, std::vector<std::string> choices) {
-  FieldSpec spec = field(std::move(name), FieldType::kEnum, std::move(doc), choices.front());
-  spec.choices = std::move(choices);
-  return spec;
-}
-
-std::vector<FieldSpec> place_fields() {
-  FieldSpec uri = field("uri", FieldType::kString, "The connection string of the destination.");
-  uri.required = true;
-  uri.secret = true;
-  uri.example = "\"${TIDEMARK_DESTINATION_URI}\"";
-  FieldSpec database =
-      field("database", FieldType::kString, "The database. {database} stands for the event's own.");
-  database.required = true;
-  database.example = "\"{database}\"";
-  FieldSpec collection =
-      field("collection", FieldType::kString,
-            "The collection. {database} and {collection} stand for the event's own; in mode "
-            "\"current\" a source that watches more than one collection needs that.");
-  collection.required = true;
-  collection.example = "\"{collection}\"";
-  return {uri, database, collection};
 }
 
 }  // namespace
@@ -152,63 +118,50 @@ std::vector<TableName> reserved_names(const Options& options, const ComponentCon
 }
 
 config::ComponentSpec spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "sink";
   spec.type = "mongodb";
   spec.summary =
       "Events as documents of a MongoDB deployment (4.2 or newer), always written to the majority and its "
-      "journals. "
-      "With one lane, documents and position commit in one transaction where the deployment has them. "
-      "Replays do no "
-      "harm in any form: mode \"insert\" takes a document that is there already for the same one, mode "
-      "\"current\" "
-      "guards each document with the token it was written by. Needs `readWrite` on the databases.";
-  spec.fields = place_fields();
-  spec.fields.push_back(choice("mode",
-                               "current: the destination holds each document as it is now; deletes remove "
-                               "it. insert: documents are only "
-                               "added; an event that isn't an insert is rejected, and what has no document "
-                               "(a drop, say) is passed over. "
-                               "A document without `_id` gets the event's own key as `_id`.",
-                               {"current", "insert"}));
-  FieldSpec unique = field(
-      "unique_key", FieldType::kStringList,
-      "Mode \"insert\": the fields, as dotted paths, by which a repeated event is known again. The unique "
-      "index is "
-      "created when absent. A document that lacks one of them is rejected. Without it `_id` alone counts.");
-  unique.example = "[\"raw.source\", \"raw.id\"]";
-  spec.fields.push_back(unique);
-  spec.fields.push_back(
-      field("guard_field", FieldType::kString,
-            "Mode \"current\": the field that keeps the token of the event a document was written by. "
-            "\"\" for none: documents are exact copies, and a replay shows older states until it has "
-            "caught up.",
-            "_tidemark"));
-  spec.fields.push_back(choice("on_drop",
-                               "What a drop, rename or dropDatabase does in mode \"current\". apply: the "
-                               "documents go, or move with the "
-                               "collection. ignore: they stay. stop: the pipeline stops.",
-                               {"apply", "ignore", "stop"}));
-  spec.fields.push_back(choice("transaction",
-                               "auto: documents and position in one transaction where the deployment has "
-                               "them. off: documents first, the "
-                               "position after them.",
-                               {"auto", "off"}));
-  spec.fields.push_back(
-      field("position_database", FieldType::kString,
-            "The database of the positions; by default `database`, or \"tidemark\" where that has "
-            "placeholders."));
-  spec.fields.push_back(field("position_collection", FieldType::kString,
-                              "The collection of the positions, one document per pipeline.",
-                              kDefaultPositionCollection));
-  FieldSpec ttl =
-      field("lease_ttl", FieldType::kDuration,
-            "How long the lease on the position lasts after a save; after a crash the next instance waits "
-            "for what is left of it.",
-            "30s");
-  ttl.min = 12'000;
-  ttl.max = 3'600'000;
-  spec.fields.push_back(ttl);
+      "journals. With one lane, documents and position commit in one transaction where the deployment has "
+      "them. Replays do no harm in any form: mode \"insert\" takes a document that is there already for the "
+      "same one, mode \"current\" guards each document with the token it was written by. Needs `readWrite` "
+      "on the databases.";
+  spec.fields = {
+      uri("TIDEMARK_DESTINATION_URI", "The connection string of the destination."),
+      required(text("database", "The database. {database} stands for the event's own."), "\"{database}\""),
+      required(text("collection",
+                    "The collection. {database} and {collection} stand for the event's own; in mode "
+                    "\"current\" a source that watches more than one collection needs that."),
+               "\"{collection}\""),
+      choice("mode", {"current", "insert"},
+             "current: the destination holds each document as it is now; deletes remove it. insert: "
+             "documents are only added; an event that isn't an insert is rejected, and what has no document "
+             "(a drop, say) is passed over. A document without `_id` gets the event's own key as `_id`."),
+      with_example(list("unique_key",
+                        "Mode \"insert\": the fields, as dotted paths, by which a repeated event is known "
+                        "again. The unique index is created when absent. A document that lacks one of them "
+                        "is rejected. Without it `_id` alone counts."),
+                   "[\"raw.source\", \"raw.id\"]"),
+      text("guard_field", "_tidemark",
+           "Mode \"current\": the field that keeps the token of the event a document was written by. \"\" "
+           "for none: documents are exact copies, and a replay shows older states until it has caught up."),
+      choice("on_drop", {"apply", "ignore", "stop"},
+             "What a drop, rename or dropDatabase does in mode \"current\". apply: the documents go, or move "
+             "with the collection. ignore: they stay. stop: the pipeline stops."),
+      choice("transaction", {"auto", "off"},
+             "auto: documents and position in one transaction where the deployment has them. off: documents "
+             "first, the position after them."),
+      text("position_database",
+           "The database of the positions; by default `database`, or \"tidemark\" where that has "
+           "placeholders."),
+      text("position_collection", kDefaultPositionCollection,
+           "The collection of the positions, one document per pipeline."),
+      duration("lease_ttl", "30s", 12'000, 3'600'000,
+               "How long the lease on the position lasts after a save; after a crash the next instance waits "
+               "for what is left of it."),
+  };
   return spec;
 }
 

@@ -1,18 +1,17 @@
 #include "sinks/rabbitmq/sink.h"
 
+#include <limits>
 #include <string>
 
 #include "amqp/publisher.h"
 #include "amqp/session.h"
 #include "amqp/spec.h"
 #include "cloudevents/render.h"
+#include "config/fields.h"
 #include "sinks/rabbitmq/routing_key.h"
 
 namespace tidemark {
 namespace {
-
-using config::FieldSpec;
-using config::FieldType;
 
 constexpr std::string_view kContentType = "application/cloudevents+json";
 constexpr std::string_view kReceivedHeader = "x-received-ms";
@@ -189,59 +188,43 @@ class RabbitmqSink final : public Sink {
   std::string body_;
 };
 
-FieldSpec field(std::string name, FieldType type, std::string doc, std::string default_text = {}) {
-  FieldSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.doc = std::move(doc);
-  spec.default_text = std::move(default_text);
-  return spec;
-}
-
 }  // namespace
 
 config::ComponentSpec rabbitmq_sink_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "sink";
   spec.type = "rabbitmq";
   spec.summary =
       "Events as persistent messages in RabbitMQ (3.8 or newer): CloudEvents 1.0 in structured JSON, as they "
-      "were received "
-      "where nothing changed them; a change event becomes a CloudEvent of type tidemark.<op>. An event "
-      "counts as "
-      "delivered when the broker has confirmed its message, and a message that no queue takes is an error "
-      "that is tried "
-      "again, never a loss. At least once: the message_id is the event's, so that readers can tell repeats.";
-  for (FieldSpec& each : amqp::connection_fields()) {
+      "were received where nothing changed them; a change event becomes a CloudEvent of type tidemark.<op>. "
+      "An event counts as delivered when the broker has confirmed its message, and a message that no queue "
+      "takes is an error that is tried again, never a loss. At least once: the message_id is the event's, so "
+      "that readers can tell repeats.";
+  for (config::FieldSpec& each : amqp::connection_fields()) {
     if (each.name != "heartbeat") spec.fields.push_back(std::move(each));
   }
-  FieldSpec exchange =
-      field("exchange", FieldType::kString,
-            "The exchange that takes the messages. \"\" is the default exchange, which leads to the "
-            "queue that is named like the routing key.",
-            "tidemark");
-  FieldSpec type = field("exchange_type", FieldType::kEnum, "The type it is declared with.", "direct");
-  type.choices = {"direct", "topic", "fanout"};
-  FieldSpec key =
-      field("routing_key", FieldType::kString,
-            "The routing key; {database}, {collection} and {op} stand for the event's own.", "events");
-  FieldSpec queue =
-      field("queue", FieldType::kString,
-            "A queue that is declared (durable) and bound to the exchange, so that messages have somewhere "
-            "to go before the first consumer comes. Without it, somebody else binds one.");
-  queue.example = "\"events\"";
-  FieldSpec length =
-      field("queue_max_length", FieldType::kInteger,
-            "The queue's length limit when it is declared: more messages are refused (overflow "
-            "reject-publish), and the pipeline waits. 0: none.",
-            "0");
-  length.min = 0;
-  FieldSpec confirm = field("confirm_timeout", FieldType::kDuration,
-                            "How long the broker may take to confirm a batch.", "30s");
-  confirm.min = 1;
-  confirm.max = 3'600'000;
-  for (FieldSpec& each : amqp::declare_fields()) spec.fields.push_back(std::move(each));
-  spec.fields.insert(spec.fields.end(), {exchange, type, key, queue, length, confirm});
+  for (config::FieldSpec& each : amqp::declare_fields()) spec.fields.push_back(std::move(each));
+  spec.fields.insert(
+      spec.fields.end(),
+      {
+          text("exchange", "tidemark",
+               "The exchange that takes the messages. \"\" is the default exchange, which leads to the queue "
+               "that is named like the routing key."),
+          choice("exchange_type", {"direct", "topic", "fanout"}, "The type it is declared with."),
+          text("routing_key", "events",
+               "The routing key; {database}, {collection} and {op} stand for the event's own."),
+          with_example(
+              text("queue",
+                   "A queue that is declared (durable) and bound to the exchange, so that messages have "
+                   "somewhere to go before the first consumer comes. Without it, somebody else binds one."),
+              "\"events\""),
+          number("queue_max_length", "0", 0, std::numeric_limits<int64_t>::max(),
+                 "The queue's length limit when it is declared: more messages are refused (overflow "
+                 "reject-publish), and the pipeline waits. 0: none."),
+          duration("confirm_timeout", "30s", 1, 3'600'000,
+                   "How long the broker may take to confirm a batch."),
+      });
   return spec;
 }
 

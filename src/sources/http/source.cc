@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "config/fields.h"
 #include "sources/http/door.h"
 
 namespace tidemark {
@@ -144,45 +145,27 @@ class HttpSource final : public Source {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "source";
   spec.type = "http";
   spec.summary =
       "Takes CloudEvents 1.0 that clients post to the program's own server (`[server]`): structured, in "
-      "batches, or in binary mode. A client gets 202 once every event of its request is durable at the "
-      "sink (or in the dead letters), 400 when anything of it is invalid, and 503 when that can't be "
-      "promised in time; it then sends the same again, which is why receivers must be idempotent. Needs "
-      "no `[pipeline.position]`: the answer is the position.";
+      "batches, or in binary mode. A client gets 202 once every event of its request is durable at the sink "
+      "(or in the dead letters), 400 when anything of it is invalid, and 503 when that can't be promised in "
+      "time; it then sends the same again, which is why receivers must be idempotent. Needs no "
+      "`[pipeline.position]`: the answer is the position.";
   spec.fields = {
-      {.name = "path",
-       .type = config::FieldType::kString,
-       .doc = "The path that clients post to. It must not be one of the server's own.",
-       .default_text = "/events"},
-      {.name = "queue_bytes_max",
-       .type = config::FieldType::kBytes,
-       .doc = "The most bytes of events that wait to be read; a request beyond it is answered 503.",
-       .default_text = "8MiB",
-       .min = 64 << 10,
-       .max = int64_t{4} << 30},
-      {.name = "queue_requests_max",
-       .type = config::FieldType::kInteger,
-       .doc = "The most requests whose events aren't durable yet; one more is answered 503.",
-       .default_text = "4096",
-       .min = 1,
-       .max = 1'000'000},
-      {.name = "batch_events_max",
-       .type = config::FieldType::kInteger,
-       .doc = "The most events of one request; one with more is answered 400.",
-       .default_text = "10000",
-       .min = 1,
-       .max = 100'000},
-      {.name = "reply_timeout",
-       .type = config::FieldType::kDuration,
-       .doc = "How long a client waits for its events to become durable before it is answered 503. They may "
-              "be stored later all the same.",
-       .default_text = "10s",
-       .min = 100,
-       .max = 600'000}};
+      text("path", "/events", "The path that clients post to. It must not be one of the server's own."),
+      bytes("queue_bytes_max", "8MiB", 64 << 10, int64_t{4} << 30,
+            "The most bytes of events that wait to be read; a request beyond it is answered 503."),
+      number("queue_requests_max", "4096", 1, 1'000'000,
+             "The most requests whose events aren't durable yet; one more is answered 503."),
+      number("batch_events_max", "10000", 1, 100'000,
+             "The most events of one request; one with more is answered 400."),
+      duration("reply_timeout", "10s", 100, 600'000,
+               "How long a client waits for its events to become durable before it is answered 503. They may "
+               "be stored later all the same.")};
   return spec;
 }
 

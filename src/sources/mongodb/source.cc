@@ -1,37 +1,12 @@
 #include "sources/mongodb/source.h"
 
 #include "base/digest.h"
+#include "config/fields.h"
 #include "sources/mongodb/filter.h"
 #include "sources/mongodb/stream_source.h"
 
 namespace tidemark {
 namespace {
-
-using config::FieldSpec;
-using config::FieldType;
-
-FieldSpec choice(std::string name, std::string doc, std::string default_text,
-                 std::vector<std::string> choices) {
-  FieldSpec field{std::move(name), FieldType::kEnum, std::move(doc)};
-  field.default_text = std::move(default_text);
-  field.choices = std::move(choices);
-  return field;
-}
-
-FieldSpec duration(std::string name, std::string doc, std::string default_text, int64_t min_ms,
-                   int64_t max_ms) {
-  FieldSpec field{std::move(name), FieldType::kDuration, std::move(doc)};
-  field.default_text = std::move(default_text);
-  field.min = min_ms;
-  field.max = max_ms;
-  return field;
-}
-
-FieldSpec text(std::string name, std::string doc, std::string example) {
-  FieldSpec field{std::move(name), FieldType::kString, std::move(doc)};
-  field.example = std::move(example);
-  return field;
-}
 
 constexpr std::chrono::milliseconds kServerSelection{500};
 constexpr std::chrono::milliseconds kConnect{5'000};
@@ -92,95 +67,70 @@ Status lint_namespace(const config::Settings& settings, const mongodb::StreamOpt
 }
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
+  constexpr int64_t kMinuteMs = 60'000;
   config::ComponentSpec spec;
   spec.kind = "source";
   spec.type = "mongodb";
   spec.summary =
       "A MongoDB change stream: every change of a collection, a database or a whole deployment, from a "
-      "stored position "
-      "on. Needs a replica set or a sharded cluster, MongoDB 4.2 or later, and the privileges `find` and "
-      "`changeStream` on what is watched (the role `read`, or `readAnyDatabase` for a whole deployment).";
-  FieldSpec uri =
-      text("uri",
-           "The connection string, mongodb:// or mongodb+srv://. Its options hold: readPreference chooses "
-           "the member that is read, and timeouts given in it go before the ones below.",
-           "\"mongodb://user:password@db1,db2/?replicaSet=rs0\"");
-  uri.required = true;
-  uri.secret = true;
-  FieldSpec filter{
-      "filter", FieldType::kJson,
-      "Aggregation stages that run on the server, as a JSON array: $match, $project, $addFields, $set, "
-      "$unset and $redact. They must leave `_id`, the resume token, and `operationType` as they are. A "
-      "position is good for the filter it was made with alone. The end of the stream (`invalidate`) always "
-      "passes the filter."};
-  filter.example = "'[{\"$match\": {\"operationType\": {\"$in\": [\"insert\", \"delete\"]}}}]'";
-  FieldSpec exclude{"exclude", FieldType::kStringList,
-                    "Collections whose changes are left out, as \"database.collection\", or \"database.*\" "
-                    "for a whole database. They are "
-                    "left out here and not on the server, so that a position stays good when the list "
-                    "changes. A collection that is "
-                    "taken off the list is not read anew: audit it, and repair."};
-  exclude.example = "[\"shop.orders_pkey\", \"logs.*\"]";
-  FieldSpec expanded{"expanded_events", FieldType::kBoolean,
-                     "Also deliver DDL such as create, createIndexes and modify (MongoDB 6.0)."};
-  expanded.default_text = "false";
-  FieldSpec batch_size{
-      "batch_size", FieldType::kInteger,
-      "Events asked for at once. Fewer are asked for while events are large, so that a batch stays "
-      "near 4 MiB."};
-  batch_size.default_text = "1000";
-  batch_size.min = 1;
-  batch_size.max = 100'000;
-  FieldSpec app_name =
-      text("app_name", "The name by which the server's log and currentOp know this pipeline.", "");
-  app_name.default_text = "tidemark";
+      "stored position on. Needs a replica set or a sharded cluster, MongoDB 4.2 or later, and the "
+      "privileges `find` and `changeStream` on what is watched (the role `read`, or `readAnyDatabase` for a "
+      "whole deployment).";
   spec.fields = {
-      uri,
-      text("database", "The database to watch; without it the whole deployment.", "\"shop\""),
-      text("collection", "The collection to watch; without it the whole database.", "\"orders\""),
-      filter,
-      exclude,
-      choice("full_document",
+      required(
+          secret(text("uri",
+                      "The connection string, mongodb:// or mongodb+srv://. Its options hold: readPreference "
+                      "chooses the member that is read, and timeouts given in it go before the ones below.")),
+          "\"mongodb://user:password@db1,db2/?replicaSet=rs0\""),
+      with_example(text("database", "The database to watch; without it the whole deployment."), "\"shop\""),
+      with_example(text("collection", "The collection to watch; without it the whole database."),
+                   "\"orders\""),
+      with_example(json("filter",
+                        "Aggregation stages that run on the server, as a JSON array: $match, $project, "
+                        "$addFields, $set, $unset and $redact. They must leave `_id`, the resume token, and "
+                        "`operationType` as they are. A position is good for the filter it was made with "
+                        "alone. The end of the stream (`invalidate`) always passes the filter."),
+                   "'[{\"$match\": {\"operationType\": {\"$in\": [\"insert\", \"delete\"]}}}]'"),
+      with_example(list("exclude",
+                        "Collections whose changes are left out, as \"database.collection\", or "
+                        "\"database.*\" for a whole database. They are left out here and not on the server, "
+                        "so that a position stays good when the list changes. A collection that is taken off "
+                        "the list is not read anew: audit it, and repair."),
+                   "[\"shop.orders_pkey\", \"logs.*\"]"),
+      choice("full_document", {"default", "update_lookup", "when_available", "required"},
              "The document in an update: `default` sends none; `update_lookup` the current one, which may be "
-             "newer than "
-             "the change, or gone; `when_available` and `required` the stored post-image (MongoDB 6.0, "
-             "changeStreamPreAndPostImages on the collection).",
-             "default", {"default", "update_lookup", "when_available", "required"}),
-      choice(
-          "full_document_before_change",
-          "The document before the change: its stored pre-image (MongoDB 6.0, changeStreamPreAndPostImages).",
-          "off", {"off", "when_available", "required"}),
-      expanded,
-      choice("split_large_events",
+             "newer than the change, or gone; `when_available` and `required` the stored post-image (MongoDB "
+             "6.0, changeStreamPreAndPostImages on the collection)."),
+      choice("full_document_before_change", {"off", "when_available", "required"},
+             "The document before the change: its stored pre-image (MongoDB 6.0, "
+             "changeStreamPreAndPostImages)."),
+      flag("expanded_events", false,
+           "Also deliver DDL such as create, createIndexes and modify (MongoDB 6.0)."),
+      choice("split_large_events", {"auto", "on", "off"},
              "What to do about events over 16 MB. `auto` lets the server split them where it can (6.0.9, "
-             "7.0) and puts "
-             "them together again; elsewhere, and with `off`, the one event is rejected and follows "
-             "`on_reject`. `on` "
-             "refuses to start on a server that can't.",
-             "auto", {"auto", "on", "off"}),
-      batch_size,
-      duration("max_await", "How long the server may hold an empty answer back.", "1s", 1, 60'000),
-      choice("start_after",
+             "7.0) and puts them together again; elsewhere, and with `off`, the one event is rejected and "
+             "follows `on_reject`. `on` refuses to start on a server that can't."),
+      number("batch_size", "1000", 1, 100'000,
+             "Events asked for at once. Fewer are asked for while events are large, so that a batch stays "
+             "near 4 MiB."),
+      duration("max_await", "1s", 1, kMinuteMs, "How long the server may hold an empty answer back."),
+      choice("start_after", {"auto", "on", "off"},
              "Resume with startAfter, which alone continues after a dropped or renamed collection. `auto` "
-             "falls back to "
-             "resumeAfter, at the same position, for services that don't know it.",
-             "auto", {"auto", "on", "off"}),
-      duration("server_selection_timeout",
-               "How long one attempt looks for a member (500ms unless the uri says otherwise). Attempts are "
-               "repeated, "
-               "and a new primary is noticed at once, so that a long timeout only delays shutdown.",
-               "", 1, 60'000),
-      duration("connect_timeout", "For one connection (5s unless the uri says otherwise).", "", 1, 60'000),
+             "falls back to resumeAfter, at the same position, for services that don't know it."),
       duration(
-          "socket_timeout",
-          "For one answer (2m unless the uri says otherwise). A filter that seldom matches, or a quiet "
-          "collection among busy ones, makes the server scan long before it answers: after an answer that "
-          "didn't come in time the next is waited for twice as long. A member that is lost is noticed "
-          "earlier, by its monitor.",
-          "", 1'000, 3'600'000),
-      duration("scan_timeout_max", "What the wait for an answer may grow to while the server scans.", "1h",
-               1'000, 86'400'000),
-      app_name,
+          "server_selection_timeout", "", 1, kMinuteMs,
+          "How long one attempt looks for a member (500ms unless the uri says otherwise). Attempts are "
+          "repeated, and a new primary is noticed at once, so that a long timeout only delays shutdown."),
+      duration("connect_timeout", "", 1, kMinuteMs, "For one connection (5s unless the uri says otherwise)."),
+      duration("socket_timeout", "", 1'000, 60 * kMinuteMs,
+               "For one answer (2m unless the uri says otherwise). A filter that seldom matches, or a quiet "
+               "collection among busy ones, makes the server scan long before it answers: after an answer "
+               "that didn't come in time the next is waited for twice as long. A member that is lost is "
+               "noticed earlier, by its monitor."),
+      duration("scan_timeout_max", "1h", 1'000, 24 * 60 * kMinuteMs,
+               "What the wait for an answer may grow to while the server scans."),
+      text("app_name", "tidemark", "The name by which the server's log and currentOp know this pipeline."),
   };
   return spec;
 }

@@ -1,40 +1,28 @@
 #include "sources/rabbitmq/source.h"
 
+#include "config/fields.h"
 #include "sources/rabbitmq/queue_source.h"
 
 namespace tidemark {
 
 config::ComponentSpec rabbitmq_source_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "source";
   spec.type = "rabbitmq";
   spec.summary =
       "A durable RabbitMQ queue of CloudEvents, one structured JSON event a message. A message is "
-      "acknowledged once its "
-      "event is durable at the sink; what isn't acknowledged when a connection ends is delivered again, so "
-      "the sink must "
-      "take an event twice without harm. The queue keeps the position: the pipeline has no "
-      "[pipeline.position]. A message "
-      "that is no CloudEvent is rejected, and goes where `on_reject` says.";
+      "acknowledged once its event is durable at the sink; what isn't acknowledged when a connection ends is "
+      "delivered again, so the sink must take an event twice without harm. The queue keeps the position: the "
+      "pipeline has no [pipeline.position]. A message that is no CloudEvent is rejected, and goes where "
+      "`on_reject` says.";
   spec.fields = amqp::connection_fields();
-  config::FieldSpec queue;
-  queue.name = "queue";
-  queue.doc = "The queue to consume.";
-  queue.required = true;
-  queue.example = "\"events\"";
-  spec.fields.push_back(queue);
-  config::FieldSpec prefetch;
-  prefetch.name = "prefetch";
-  prefetch.type = config::FieldType::kInteger;
-  prefetch.doc =
-      "Messages delivered and not yet acknowledged, at most. They are held in memory here and handed out "
-      "again when this process dies, so more is faster and repeats more. Where the queue has a delivery "
-      "limit, a "
-      "small one gives less back at each death.";
-  prefetch.default_text = "2000";
-  prefetch.min = 1;
-  prefetch.max = 65535;
-  spec.fields.push_back(prefetch);
+  spec.fields.push_back(required(text("queue", "The queue to consume."), "\"events\""));
+  spec.fields.push_back(
+      number("prefetch", "2000", 1, 65535,
+             "Messages delivered and not yet acknowledged, at most. They are held in memory here and handed "
+             "out again when this process dies, so more is faster and repeats more. Where the queue has a "
+             "delivery limit, a small one gives less back at each death."));
   for (config::FieldSpec& field : amqp::declare_fields()) spec.fields.push_back(std::move(field));
   return spec;
 }

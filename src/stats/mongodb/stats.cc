@@ -3,6 +3,7 @@
 #include <map>
 
 #include "bson/json.h"
+#include "config/fields.h"
 #include "mongo/client.h"
 
 namespace tidemark {
@@ -120,23 +121,20 @@ Status check_path(const config::Settings& settings, const char* field) {
 }  // namespace
 
 config::ComponentSpec mongodb_stats_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "stats";
   spec.type = "mongodb";
   spec.summary =
       "Counts the documents of a collection by severity and category, each time anew and by a connection of "
-      "its own. "
-      "The whole collection is looked at: an index on the two fields helps. Needs `read` on the database.";
+      "its own. The whole collection is looked at: an index on the two fields helps. Needs `read` on the "
+      "database.";
   spec.fields = {
-      {.name = "uri",
-       .doc = "The connection string of the deployment.",
-       .required = true,
-       .secret = true,
-       .example = "\"${TIDEMARK_MONGODB_URI}\""},
-      {.name = "database", .doc = "Its database.", .required = true, .example = "\"planes\""},
-      {.name = "collection", .doc = "Its collection.", .required = true, .example = "\"events\""},
-      {.name = "severity_field", .doc = "The path of the severity.", .default_text = "severity"},
-      {.name = "category_field", .doc = "The path of the category.", .default_text = "category"},
+      uri("TIDEMARK_MONGODB_URI", "The connection string of the deployment."),
+      required(text("database", "Its database."), "\"planes\""),
+      required(text("collection", "Its collection."), "\"events\""),
+      text("severity_field", "severity", "The path of the severity."),
+      text("category_field", "category", "The path of the category."),
   };
   return spec;
 }

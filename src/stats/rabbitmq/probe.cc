@@ -2,6 +2,7 @@
 
 #include "amqp/session.h"
 #include "amqp/spec.h"
+#include "config/fields.h"
 
 namespace tidemark {
 namespace {
@@ -51,13 +52,7 @@ config::ComponentSpec rabbitmq_stats_spec() {
   for (config::FieldSpec& each : amqp::connection_fields()) {
     if (each.name != "heartbeat") spec.fields.push_back(std::move(each));
   }
-  config::FieldSpec queue;
-  queue.name = "queue";
-  queue.type = config::FieldType::kString;
-  queue.doc = "The queue.";
-  queue.required = true;
-  queue.example = "\"events\"";
-  spec.fields.push_back(queue);
+  spec.fields.push_back(config::fields::required(config::fields::text("queue", "The queue."), "\"events\""));
   return spec;
 }
 

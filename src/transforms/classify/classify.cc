@@ -6,6 +6,7 @@
 
 #include "bson/matcher.h"
 #include "bson/scratch.h"
+#include "config/fields.h"
 #include "core/event_edit.h"
 
 namespace tidemark {
@@ -50,34 +51,31 @@ class ClassifyTransform final : public Transform {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "classify";
   spec.summary =
-      "Sets fields of `fullDocument`, such as its severity, category and tags, by rules in MongoDB's "
-      "query language: the first rule that matches wins. Events without `fullDocument` pass unchanged. "
-      "Try rules out with `tidemark check --event FILE`.";
+      "Sets fields of `fullDocument`, such as its severity, category and tags, by rules in MongoDB's query "
+      "language: the first rule that matches wins. Events without `fullDocument` pass unchanged. Try rules "
+      "out with `tidemark check --event FILE`.";
   spec.fields = {
-      {.name = "rules",
-       .type = config::FieldType::kJson,
-       .doc = "The rules, an array in Extended JSON: `{\"when\": QUERY, \"set\": {FIELD: VALUE, ...}}` "
-              "each, and a `name` for messages if you like. The query is matched against `fullDocument` as "
-              "the transforms before this one left it, through dotted paths such as `raw.data.mag`. It may "
-              "use `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`, `$nin`, `$and`, `$or`, `$nor`, "
-              "`$not`, `$exists`, `$type`, `$mod`, `$size`, `$all`, `$elemMatch`, `$regex` with `$options`, "
-              "`$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet`, `$bitsAnyClear` and `$comment`; not `$expr`, "
-              "`$where`, `$text`, `$jsonSchema`, nor the geospatial ones. An empty query matches every "
-              "document. `set` gives fields of the document's top level, in place of those of the same "
-              "name; an empty one leaves the document as it is, and no later rule is tried.",
-       .required = true,
-       .example =
-           "'''[ { \"when\": { \"raw.data.mag\": { \"$gte\": 7 } }, \"set\": { \"severity\": \"major\" } "
-           "} ]'''"},
-      {.name = "otherwise",
-       .type = config::FieldType::kJson,
-       .doc = "The fields that a document gets that no rule matches.",
-       .default_text = "{}",
-       .example = "'{ \"severity\": \"unknown\" }'"}};
+      required(
+          json("rules",
+               "The rules, an array in Extended JSON: `{\"when\": QUERY, \"set\": {FIELD: VALUE, ...}}` "
+               "each, and a `name` for messages if you like. The query is matched against `fullDocument` as "
+               "the transforms before this one left it, through dotted paths such as `raw.data.mag`. It may "
+               "use `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`, `$nin`, `$and`, `$or`, `$nor`, "
+               "`$not`, `$exists`, `$type`, `$mod`, `$size`, `$all`, `$elemMatch`, `$regex` with `$options`, "
+               "`$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet`, `$bitsAnyClear` and `$comment`; not `$expr`, "
+               "`$where`, `$text`, `$jsonSchema`, nor the geospatial ones. An empty query matches every "
+               "document. `set` gives fields of the document's top level, in place of those of the same "
+               "name; an empty one leaves the document as it is, and no later rule is tried."),
+          "'''[ { \"when\": { \"raw.data.mag\": { \"$gte\": 7 } }, \"set\": { \"severity\": \"major\" } } "
+          "]'''"),
+      with_example(
+          with_default(json("otherwise", "The fields that a document gets that no rule matches."), "{}"),
+          "'{ \"severity\": \"unknown\" }'")};
   return spec;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bson/scratch.h"
+#include "config/fields.h"
 #include "core/event_edit.h"
 
 namespace tidemark {
@@ -64,35 +65,27 @@ class EnrichTransform final : public Transform {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "enrich";
   spec.summary =
-      "Puts `fullDocument` into an envelope: it becomes one field (`wrap`), and beside it stand the time "
-      "at which the event was received, the time at which it was processed, and constants. Events "
-      "without `fullDocument` pass unchanged, and so do `updateDescription` and "
-      "`fullDocumentBeforeChange`: it is meant for streams of inserts. The time of processing is the "
-      "clock's, so that a replayed event has another one.";
-  spec.fields = {
-      {.name = "wrap",
-       .type = config::FieldType::kString,
-       .doc = "The field that holds the whole document as it came: `{raw: <fullDocument>}`. Empty: it "
-              "isn't wrapped, and the other fields are set in the document itself, in place of those of "
-              "the same name.",
-       .default_text = "raw"},
-      {.name = "received_at",
-       .type = config::FieldType::kString,
-       .doc = "The field for the time at which the event came in (a date): the door's time for a "
-              "CloudEvent, the server's wall time for a change event. Empty: none.",
-       .default_text = "receivedAt"},
-      {.name = "processed_at",
-       .type = config::FieldType::kString,
-       .doc = "The field for the time at which this transform saw the event (a date). Empty: none.",
-       .default_text = "processedAt"},
-      {.name = "set",
-       .type = config::FieldType::kStringMap,
-       .doc = "Constant fields, each a string.",
-       .example = "{ plane = \"process\", site = \"north\" }"}};
+      "Puts `fullDocument` into an envelope: it becomes one field (`wrap`), and beside it stand the time at "
+      "which the event was received, the time at which it was processed, and constants. Events without "
+      "`fullDocument` pass unchanged, and so do `updateDescription` and `fullDocumentBeforeChange`: it is "
+      "meant for streams of inserts. The time of processing is the clock's, so that a replayed event has "
+      "another one.";
+  spec.fields = {text("wrap", "raw",
+                      "The field that holds the whole document as it came: `{raw: <fullDocument>}`. Empty: "
+                      "it isn't wrapped, and the other fields are set in the document itself, in place of "
+                      "those of the same name."),
+                 text("received_at", "receivedAt",
+                      "The field for the time at which the event came in (a date): the door's time for a "
+                      "CloudEvent, the server's wall time for a change event. Empty: none."),
+                 text("processed_at", "processedAt",
+                      "The field for the time at which this transform saw the event (a date). Empty: none."),
+                 with_example(map("set", "Constant fields, each a string."),
+                              "{ plane = \"process\", site = \"north\" }")};
   return spec;
 }
 

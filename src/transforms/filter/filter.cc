@@ -1,6 +1,7 @@
 #include "transforms/filter/filter.h"
 
 #include "bson/matcher.h"
+#include "config/fields.h"
 
 namespace tidemark {
 namespace {
@@ -20,27 +21,20 @@ class FilterTransform final : public Transform {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "filter";
   spec.summary =
       "Keeps or drops whole change events by a predicate in MongoDB's query language over the change event: "
       "`operationType`, `ns.coll`, `fullDocument.total`, `updateDescription.updatedFields` and so on. A "
-      "dropped event "
-      "counts as delivered. A filter in the source (`filter`) costs the network less; this one can be "
-      "changed "
-      "without a new position, and may drop what a change stream's own filter must not.";
+      "dropped event counts as delivered. A filter in the source (`filter`) costs the network less; this one "
+      "can be changed without a new position, and may drop what a change stream's own filter must not.";
   spec.fields = {
-      {.name = "where",
-       .type = config::FieldType::kJson,
-       .doc = "The predicate, in Extended JSON.",
-       .required = true,
-       .example = "'{ \"fullDocument.total\": { \"$gte\": 100 } }'"},
-      {.name = "action",
-       .type = config::FieldType::kEnum,
-       .doc = "`keep` passes on the events that match and drops the others; `drop` is the reverse.",
-       .default_text = "keep",
-       .choices = {"keep", "drop"}}};
+      required(json("where", "The predicate, in Extended JSON."),
+               "'{ \"fullDocument.total\": { \"$gte\": 100 } }'"),
+      choice("action", {"keep", "drop"},
+             "`keep` passes on the events that match and drops the others; `drop` is the reverse.")};
   return spec;
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "config/fields.h"
 #include "core/event_edit.h"
 #include "core/path_tree.h"
 #include "transforms/project/rename.h"
@@ -142,29 +143,24 @@ class ProjectTransform final : public Transform {
 };
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "project";
   spec.summary =
       "Changes the shape of documents: keeps some fields (`include`) or removes some (`exclude`), then "
-      "renames. It works "
-      "on `fullDocument`, `fullDocumentBeforeChange` and `updateDescription` alike. `_id` always stays: rows "
-      "are found "
-      "by it.";
+      "renames. It works on `fullDocument`, `fullDocumentBeforeChange` and `updateDescription` alike. `_id` "
+      "always stays: rows are found by it.";
   spec.fields = {
-      {.name = "include",
-       .type = config::FieldType::kStringList,
-       .doc = "Only these fields stay, and `_id`. Dotted paths, through arrays too. Excludes `exclude`.",
-       .example = "[\"status\", \"customer.name\"]"},
-      {.name = "exclude",
-       .type = config::FieldType::kStringList,
-       .doc = "These fields go. Dotted paths, through arrays too. Excludes `include`."},
-      {.name = "rename",
-       .type = config::FieldType::kStringMap,
-       .doc = "Old path to new path, done in this order after `include` or `exclude`. Not through arrays. A "
-              "field that "
-              "stands at the new path is replaced.",
-       .example = "{ \"customer.name\" = \"customer_name\" }"}};
+      with_example(
+          list("include",
+               "Only these fields stay, and `_id`. Dotted paths, through arrays too. Excludes `exclude`."),
+          "[\"status\", \"customer.name\"]"),
+      list("exclude", "These fields go. Dotted paths, through arrays too. Excludes `include`."),
+      with_example(map("rename",
+                       "Old path to new path, done in this order after `include` or `exclude`. Not through "
+                       "arrays. A field that stands at the new path is replaced."),
+                   "{ \"customer.name\" = \"customer_name\" }")};
   return spec;
 }
 

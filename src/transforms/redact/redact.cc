@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "cloudevents/render.h"
+#include "config/fields.h"
 #include "core/event_edit.h"
 #include "core/path_tree.h"
 
@@ -192,6 +193,7 @@ Result<std::unique_ptr<Transform>> RedactTransform::hiding(const std::vector<std
 }
 
 config::ComponentSpec make_spec() {
+  using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "transform";
   spec.type = "redact";
@@ -199,29 +201,21 @@ config::ComponentSpec make_spec() {
       "Hides the values of fields before any sink sees them, and in dead letters whichever transform or sink "
       "rejected the event, under the names that the fields had before a rename too: in `fullDocument`, in "
       "`fullDocumentBeforeChange`, in `updateDescription.updatedFields` (whole documents and dotted names "
-      "alike) and in "
-      "`documentKey`. `_id` can't be hidden, because the resume token, which every sink keeps, contains it; "
-      "the same is "
-      "true of shard key fields, so keep secrets out of both.";
+      "alike) and in `documentKey`. `_id` can't be hidden, because the resume token, which every sink keeps, "
+      "contains it; the same is true of shard key fields, so keep secrets out of both.";
   spec.fields = {
-      {.name = "paths",
-       .type = config::FieldType::kStringList,
-       .doc = "The fields, as dotted paths. A path goes through arrays: `items.card` is the field in every "
-              "item. All "
-              "that lies under a path is hidden with it.",
-       .required = true,
-       .example = "[\"customer.email\", \"items.card\"]"},
-      {.name = "action",
-       .type = config::FieldType::kEnum,
-       .doc = "`hash` replaces a value by its HMAC-SHA256, in hexadecimal, so that equal values stay equal "
-              "and can be "
-              "joined; `drop` removes the field; `mask` replaces the value by `***`.",
-       .default_text = "hash",
-       .choices = {"hash", "drop", "mask"}},
-      {.name = "salt",
-       .doc = "The secret key of the hash; required by `hash`. Another salt gives other hashes, so keep it.",
-       .secret = true,
-       .example = "\"${REDACT_SALT}\""}};
+      required(list("paths",
+                    "The fields, as dotted paths. A path goes through arrays: `items.card` is the field in "
+                    "every item. All that lies under a path is hidden with it."),
+               "[\"customer.email\", \"items.card\"]"),
+      choice("action", {"hash", "drop", "mask"},
+             "`hash` replaces a value by its HMAC-SHA256, in hexadecimal, so that equal values stay equal "
+             "and can be joined; `drop` removes the field; `mask` replaces the value by `***`."),
+      secret(with_example(
+          text(
+              "salt",
+              "The secret key of the hash; required by `hash`. Another salt gives other hashes, so keep it."),
+          "\"${REDACT_SALT}\""))};
   return spec;
 }
 
