@@ -153,7 +153,7 @@ Result<DeliveryLimit> Session::delivery_limit(const std::string& queue, std::sto
     }
     if (told->name == "x-dead-letter-exchange" && told->value) found.drops = false;
     if (told->name == "x-delivery-limit") {
-      found.known = true;
+      found.known = found.counts = true;
       found.limit = told->number();
       if (!found.limit && major_version() >= kUnlimitedSince) found.limit = kDefaultLimit;
       if (found.limit && *found.limit < 0) found.limit.reset();

@@ -58,6 +58,7 @@ struct QueueOptions {
 // How often a message may come back to a queue, as far as the queue's own arguments say. Policies aren't visible here.
 struct DeliveryLimit {
   bool known = false;            // the broker told the arguments
+  bool counts = false;           // of a type that counts how often a message comes back (quorum)
   std::optional<int64_t> limit;  // empty = none
   bool drops = true;             // what exceeds it is gone: the queue has no dead-letter exchange
 };

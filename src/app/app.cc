@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "app/exit_codes.h"
+#include "base/uri.h"
 #include "env/posix/log_writer.h"
 
 namespace tidemark::app {
@@ -58,13 +59,14 @@ const config::PipelineConfig* find_pipeline(const config::File& file, const std:
   if (const config::PipelineConfig* pipeline = file.find(name)) return pipeline;
   std::vector<std::string> names;
   for (const config::PipelineConfig& pipeline : file.pipelines) names.push_back(pipeline.name);
-  std::fprintf(stderr, "tidemark: %s has no pipeline \"%s\"; %s\n", file.path.c_str(), name.c_str(),
-               config::suggest(name, names).c_str());
+  std::fprintf(stderr, "tidemark: %s has no pipeline \"%s\"; %s\n", file.path.c_str(),
+               without_logins(name).c_str(), config::suggest(name, names).c_str());
   return nullptr;
 }
 
 int report(const Error& error) {
-  std::fprintf(stderr, "tidemark: %s\n", error.what.c_str());
+  // A file's name may be a URI by mistake.
+  std::fprintf(stderr, "tidemark: %s\n", without_logins(error.what).c_str());
   if (!error.hint.empty()) std::fprintf(stderr, "  what to do: %s\n", error.hint.c_str());
   return exit_code(error.react);
 }

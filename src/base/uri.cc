@@ -217,4 +217,33 @@ std::string without_quotations(std::string_view text) {
   }
 }
 
+std::string without_logins(std::string_view text) {
+  const auto has_login = [](std::string_view part) {
+    const size_t scheme = part.find("://");
+    return scheme != part.npos && part.find('@', scheme) != part.npos;
+  };
+  std::string out;
+  while (has_login(text)) {
+    constexpr std::string_view kMarks = "\"'`";
+    const bool quoted = kMarks.find(text.front()) != kMarks.npos;
+    size_t end = quoted ? text.find(text.front(), 1) : text.find_first_of(" \t\n\"'`");
+    if (end == 0) end = 1;  // a blank
+    const size_t begin = quoted ? 1 : 0;
+    const std::string_view part = text.substr(begin, std::min(end, text.size()) - begin);
+    if (quoted && !has_login(part)) {
+      // An apostrophe, or something harmless: what is in it is looked at like the rest.
+      out.append(1, text.front());
+      text.remove_prefix(1);
+      continue;
+    }
+    out.append(text.substr(0, begin)).append(has_login(part) ? redact_uri(part) : std::string(part));
+    text.remove_prefix(std::min(end, text.size()));
+    if (quoted && !text.empty()) {
+      out.append(1, text.front());
+      text.remove_prefix(1);
+    }
+  }
+  return out.append(text);
+}
+
 }  // namespace tidemark

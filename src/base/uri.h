@@ -18,6 +18,10 @@ std::string redact_uri(std::string_view uri);
 // nothing of the URI.
 std::optional<std::string> uri_flaw(std::string_view uri);
 
+// `text` with each URI in it that has a login as redact_uri() shows it: a URI may stand in any field, written there by mistake,
+// and messages quote what they don't understand. Found in quotation marks ("...", '...', `...`) or as a word.
+std::string without_logins(std::string_view text);
+
 // `text` without what stands in quotation marks, '...' and "...": a library's or a server's words may quote a secret.
 std::string without_quotations(std::string_view text);
 

@@ -81,5 +81,19 @@ TEST(WithoutQuotations, ShowsTheWordsAlone) {
   EXPECT_EQ(without_quotations("plain"), "plain");
 }
 
+TEST(WithoutLogins, ShowsAMessageWithoutThePasswordsThatItQuotes) {
+  EXPECT_EQ(without_logins("\"http://u:s3cret@h:1\" is no address"), "\"http://u:***@h:1\" is no address");
+  EXPECT_EQ(without_logins("`mongodb://u:s3cret@h` is no name"), "`mongodb://u:***@h` is no name");
+  EXPECT_EQ(without_logins("it's \"postgres://u:s3 cret@h/d\", isn't it?"),
+            "it's \"postgres://u:***@h/d\", isn't it?");
+  EXPECT_EQ(without_logins("see https://a.example, ann@x says"), "see https://a.example, ann@x says");
+  EXPECT_EQ(without_logins("plain 'text' \"here\""), "plain 'text' \"here\"");
+  EXPECT_EQ(without_logins(""), "");
+  for (const char* text :
+       {"can't open mongodb://u:s3cret@h: no such file", "\"amqp://u:s3cret@h", "'https://s3cret@h/x' x",
+        "a \"b\" \"mongodb://u:s3cret@h\" 'c' mongodb://u:s3cret@h"})
+    EXPECT_EQ(without_logins(text).find("s3cret"), std::string::npos) << without_logins(text);
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -315,6 +315,16 @@ void append_json_value(const Element& element, JsonMode mode, std::string& out) 
 
 void append_json_string(std::string_view text, std::string& out) { append_string<true>(text, out); }
 
+void append_json_text(std::string_view text, std::string& out) {
+  const size_t start = out.size();
+  if (append_string<false>(text, out)) return;
+  out.resize(start);
+  Builder holder;
+  holder.append("", text);
+  const View whole = holder.view();
+  append_json_value(*whole.begin(), JsonMode::kCanonical, out);
+}
+
 std::string to_json(View document, JsonMode mode) {
   std::string out;
   append_json(document, mode, out);

@@ -36,6 +36,10 @@ void append_json_value(const Element& element, JsonMode mode, std::string& out);
 // `text` as a JSON string, in quotes, with U+FFFD for bytes that are not UTF-8: for names and messages, not for data.
 void append_json_string(std::string_view text, std::string& out);
 
+// `text` as the value of a string in canonical text: in quotes, or as the $bson of a string where it is not UTF-8, so that it
+// reads back whatever it is.
+void append_json_text(std::string_view text, std::string& out);
+
 // True for the names that make an object of Extended JSON stand for another type: "$oid", "$numberInt", ..., "$bson". As
 // the name of a document's own field such a word has no exact text.
 bool is_extended_word(std::string_view name);

@@ -295,6 +295,18 @@ TEST(Json, ReplacesBytesThatAreNotUtf8) {
   EXPECT_EQ(out, "\"a\ufffdb\ufffd\ufffd\ufffd\ufffd\ufffd \ufffd\ufffd\"");
 }
 
+TEST(Json, TextOfAStringReadsBackWhateverItIs) {
+  for (const std::string& text :
+       {std::string("plain"), std::string("caf\xe9"), std::string("a\0\xff", 3), std::string()}) {
+    std::string out;
+    append_json_text(text, out);
+    EXPECT_EQ(out.find("\ufffd"), std::string::npos);
+    const auto back = read_json_value(out, "v");
+    ASSERT_TRUE(back) << out;
+    EXPECT_EQ(back->view().find("v")->string(), text) << out;
+  }
+}
+
 TEST(Json, EscapesAtEveryPlaceOfALongString) {
   for (size_t at = 0; at < 24; ++at) {
     for (const auto& [special, expected] : std::vector<std::pair<char, std::string>>{{'"', "\\\""},

@@ -31,6 +31,16 @@ inline size_t utf8_length(const uint8_t* text, size_t left) {
   return length;
 }
 
+inline bool is_utf8(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = bytes[i] < 0x80 ? 1 : utf8_length(bytes + i, text.size() - i);
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
 // True when all eight bytes stand for themselves in a JSON string: ASCII, no control character, quote or backslash. The
 // usual tricks for "has a byte below n" and "has a zero byte", so that long strings go by eight bytes at a time.
 inline bool eight_plain(const uint8_t* text) {

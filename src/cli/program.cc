@@ -9,6 +9,7 @@
 #include "app/version.h"
 #include "cli/commands.h"
 #include "demo/demo.h"
+#include "env/posix/log_writer.h"
 
 namespace tidemark::cli {
 namespace {
@@ -159,6 +160,7 @@ void add_reference(CLI::App& cli, ReferenceOptions& options, Chosen& chosen) {
 int run_program(int argc, char** argv, uint64_t (*allocations)()) {
   // Both would end the process for what is an error of one write: a reader that has gone (EPIPE), a file that may not grow
   // (EFBIG, `ulimit -f`), which is waited out like a full disk.
+  hold_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   CLI::App cli(

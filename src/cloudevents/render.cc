@@ -7,6 +7,7 @@
 #include "bson/json.h"
 #include "cloudevents/binary.h"
 #include "cloudevents/number.h"
+#include "cloudevents/rules.h"
 
 namespace tidemark::cloudevents {
 namespace {
@@ -14,6 +15,23 @@ namespace {
 constexpr int kRenderDepthMax = 1000;  // a server stops at 200
 
 void append_value(const bson::Element& element, int depth, std::string& out);
+
+// What plain JSON would keep: names that are UTF-8, and items in order.
+bool has_plain_names(bson::View document) {
+  for (const bson::Element field : document)
+    if (!is_utf8(field.key())) return false;
+  return true;
+}
+
+bool has_plain_keys(bson::View array) {
+  char text[24];
+  size_t index = 0;
+  for (const bson::Element item : array) {
+    const auto end = std::to_chars(text, text + sizeof text, index++).ptr;
+    if (item.key() != std::string_view(text, static_cast<size_t>(end - text))) return false;
+  }
+  return true;
+}
 
 void append_members(bson::View document, int depth, std::string& out) {
   out.push_back('{');
@@ -40,10 +58,6 @@ void append_items(bson::View array, int depth, std::string& out) {
 }
 
 void append_double(double value, std::string& out) {
-  if (!std::isfinite(value)) {
-    out.append("null");
-    return;
-  }
   char text[40];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
   const std::string_view digits(text, static_cast<size_t>(end - text));
@@ -69,16 +83,18 @@ void append_date(const bson::Element& element, std::string& out) {
 }
 
 void append_value(const bson::Element& element, int depth, std::string& out) {
-  if (depth >= kRenderDepthMax) {
-    out.append("null");
-    return;
-  }
+  // What plain JSON has no word for is carried in the words of Extended JSON.
+  const auto as_extended = [&] { bson::append_json_value(element, bson::JsonMode::kRelaxed, out); };
+  if (depth >= kRenderDepthMax) return as_extended();
   switch (element.type()) {
     case BSON_TYPE_DOCUMENT:
+      if (!has_plain_names(element.document())) return as_extended();
       return append_members(element.document(), depth + 1, out);
     case BSON_TYPE_ARRAY:
+      if (!has_plain_keys(element.document())) return as_extended();
       return append_items(element.document(), depth + 1, out);
     case BSON_TYPE_DOUBLE:
+      if (!std::isfinite(bson_iter_double(&element.iter()))) return as_extended();
       return append_double(bson_iter_double(&element.iter()), out);
     case BSON_TYPE_DATE_TIME:
       return append_date(element, out);
@@ -117,7 +133,7 @@ void append_value(const bson::Element& element, int depth, std::string& out) {
 
 bool has_text(bson::View document, std::string_view name) {
   const auto field = document.find(name);
-  return field && field->is_string() && !field->string().empty();
+  return field && field->is_string() && !field->string().empty() && is_utf8(field->string());
 }
 
 // A name as a segment of a URI's path (RFC 3986: unreserved characters stay).
@@ -139,10 +155,10 @@ void append_segment(std::string_view name, std::string& out) {
 
 void append_namespace(const Namespace& ns, std::string& out) {
   out.append("{\"db\":");
-  bson::append_json_string(ns.database, out);
+  bson::append_json_text(ns.database, out);
   if (!ns.collection.empty()) {
     out.append(",\"coll\":");
-    bson::append_json_string(ns.collection, out);
+    bson::append_json_text(ns.collection, out);
   }
   out.push_back('}');
 }
@@ -152,7 +168,7 @@ void append_namespace(const Namespace& ns, std::string& out) {
 bool is_cloudevent(bson::View document) {
   const auto version = document.find("specversion");
   return version && version->is_string() && version->string() == "1.0" && has_text(document, "id") &&
-         has_text(document, "source") && has_text(document, "type");
+         has_text(document, "source") && has_text(document, "type") && has_plain_names(document);
 }
 
 void render(bson::View cloudevent, std::string& out) { append_members(cloudevent, 0, out); }

@@ -8,13 +8,14 @@
 
 namespace tidemark::cloudevents {
 
-// Whether `document` has the four required attributes of CloudEvents 1.0.
+// Whether `document` has the four required attributes of CloudEvents 1.0, and names that JSON can hold.
 bool is_cloudevent(bson::View document);
 
 // Appends a CloudEvent document as plain JSON, the inverse of what Parser makes: parsing the text gives the same BSON
 // again. Types that JSON hasn't (a transform may have added them) become what a reader would expect: a date RFC 3339
-// text, an ObjectId text, a Decimal128 text unless as a number it reads back as one, bytes base64, what is left relaxed Extended JSON; a double that isn't finite
-// becomes null.
+// text, an ObjectId text, a Decimal128 text unless as a number it reads back as one, bytes base64. What is left, a double that
+// isn't finite, bytes that are not UTF-8 and an array whose keys don't count among it, becomes relaxed Extended JSON
+// (bson/json.h): nothing is left out, and nothing becomes null.
 void render(bson::View cloudevent, std::string& out);
 
 // Appends a change event as a CloudEvent: id = Event::id, source "/mongodb/DB/COLL" (percent-encoded), type

@@ -1,11 +1,14 @@
 #include "cloudevents/render.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <rapidcheck/gtest.h>
 
 #include "bson/arbitrary_bson.h"
 #include "bson/json.h"
+#include "bson/json_reader.h"
 #include "cloudevents/parser.h"
 
 namespace tidemark::cloudevents {
@@ -31,7 +34,48 @@ TEST(RenderCloudEvent, IsPlainJsonWhateverATransformAdded) {
   EXPECT_EQ(
       rendered(*document),
       R"({"id":"1","t":"2024-05-01T12:00:00.500Z","o":"65f000000000000000000001","d":"1.50","b":"AAEC","i":7,)"
-      R"("f":7.0,"n":null,"a":[{"x":null},true],"ts":{"$timestamp":{"t":1,"i":2}}})");
+      R"("f":7.0,"n":{"$numberDouble":"NaN"},"a":[{"x":null},true],"ts":{"$timestamp":{"t":1,"i":2}}})");
+}
+
+TEST(RenderCloudEvent, CarriesWhatJsonHasNoWordForAndNeverSaysNullForIt) {
+  const double kInfinity = std::numeric_limits<double>::infinity();
+  bson::Builder odd, array, document;
+  odd.append("n\xe9", int32_t{1});
+  array.append("1", int32_t{7}).append("0", int32_t{8});
+  document.append("up", kInfinity).append("down", -kInfinity);
+  document.append("text", std::string_view("a\xe9"))
+      .append("odd", odd.view())
+      .append_array("array", array.view());
+  const std::string json = rendered(document.view());
+  EXPECT_EQ(json.find("null"), std::string::npos) << json;
+  EXPECT_EQ(json.find("\ufffd"), std::string::npos) << json;
+  const auto back = bson::read_json(json);
+  ASSERT_TRUE(back) << json << ": " << back.error().what;
+  EXPECT_TRUE(back->view() == document.view()) << json;
+}
+
+TEST(RenderCloudEvent, IsNothingWhoseNamesOrIdJsonCanNotSay) {
+  const auto event = [](std::string_view id, std::string_view name) {
+    bson::Builder made;
+    made.append("specversion", "1.0").append("id", id).append("source", "/s").append("type", "t");
+    made.append(name, "x");
+    return is_cloudevent(made.view());
+  };
+  EXPECT_TRUE(event("1", "data"));
+  EXPECT_FALSE(event("1\xe9", "data"));
+  EXPECT_FALSE(event("1", "d\xe9"));
+}
+
+TEST(RenderChangeEvent, NamesThatAreNotUtf8ReadBack) {
+  EventBatch batch;
+  Event event =
+      change(R"({"_id":{"_data":"8265"},"operationType":"drop","ns":{"db":"shop","coll":"x"}})", batch);
+  event.ns.collection = "caf\xe9";
+  std::string out;
+  render_change_event(event, out);
+  EXPECT_NE(out.find(R"("db":"shop","coll":{"$bson":{"type":"02","base64":"BQAAAGNhZukA"}})"),
+            std::string::npos)
+      << out;
 }
 
 TEST(RenderCloudEvent, GivesBackEveryNumberThatTheParserTook) {

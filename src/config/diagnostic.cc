@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/uri.h"
+
 namespace tidemark::config {
 
 std::string Diagnostic::where() const {
@@ -20,7 +22,8 @@ std::string Diagnostic::text() const {
 void Report::add(Severity severity, Place place, std::string path, std::string what, std::string hint) {
   if (severity == Severity::kError) ++errors_;
   if (diagnostics_.size() >= kDiagnosticsMax) return;
-  diagnostics_.push_back({severity, file_, place, std::move(path), std::move(what), std::move(hint)});
+  diagnostics_.push_back(
+      {severity, file_, place, std::move(path), without_logins(what), without_logins(hint)});
 }
 
 std::vector<Diagnostic> Report::take() {

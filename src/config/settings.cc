@@ -1,6 +1,7 @@
 #include "config/settings.h"
 
 #include "base/check.h"
+#include "base/uri.h"
 
 namespace tidemark::config {
 namespace {
@@ -61,7 +62,7 @@ Error Settings::error(std::string_view field, std::string what, std::string hint
     if (!field.empty()) place += (place.empty() ? "" : ".") + std::string(field);
   }
   if (!place.empty()) place += ": ";
-  return Error{React::kConfig, place + std::move(what), std::move(hint)};
+  return Error{React::kConfig, place + without_logins(what), std::move(hint)};
 }
 
 }  // namespace tidemark::config

@@ -51,11 +51,39 @@ Result<Settings::Value> quantity_from_text(const FieldSpec& field, std::string_v
   return Settings::Value(std::string(text));
 }
 
+constexpr const char* kTooLarge = "has a number that neither a 64-bit integer nor a double holds";
+constexpr const char* kTooLargeHint = R"(write it as {"$numberDecimal": "18446744073709551616"})";
+
+// Of a valid JSON text: an integer that int64 doesn't hold.
+bool has_long_integer(std::string_view text) {
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && in_string) {
+      ++i;
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && text[i] >= '0' && text[i] <= '9') {
+      const size_t end = std::min(text.find_first_not_of("0123456789", i), text.size());
+      const bool integer = end == text.size() || (text[end] != '.' && text[end] != 'e' && text[end] != 'E');
+      int64_t value = 0;
+      const char* begin = text.data() + (i > 0 && text[i - 1] == '-' ? i - 1 : i);
+      if (integer && std::from_chars(begin, text.data() + end, value).ec != std::errc()) return true;
+      // The rest of it: a fraction, an exponent.
+      i = std::min(text.find_first_not_of("0123456789.eE+-", i), text.size()) - 1;
+    }
+  }
+  return false;
+}
+
 Result<Settings::Value> json_from_text(const FieldSpec& field, std::string_view text) {
   try {
     const auto parsed = nlohmann::json::parse(text);
+    // To whoever reads it next it would be another number.
+    if (has_long_integer(text)) return wrong(kTooLarge, kTooLargeHint);
     if (parsed.is_object() || parsed.is_array()) return Settings::Value(std::string(text));
     return wrong("is not a JSON object or array");
+  } catch (const nlohmann::json::out_of_range&) {
+    return wrong(kTooLarge, kTooLargeHint);
   } catch (const nlohmann::json::parse_error& error) {
     // The library's message quotes the text around the place.
     if (field.secret) return wrong("is not JSON");

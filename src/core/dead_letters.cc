@@ -1,13 +1,25 @@
 #include "core/dead_letters.h"
 
+#include "bson/json_reader.h"
+
 namespace tidemark {
 namespace {
 
+// What earlier versions wrote in place of bytes that are not UTF-8.
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// The text of an earlier version's letter. Read strictly, so that what is delivered is what the letter says; and where it may
+// say another thing than the event did, it isn't read.
+Result<bson::View> event_of_text(const std::string& text, EventBatch& batch) {
+  TIDEMARK_ASSIGN(const bson::Document document, bson::read_json(text));
+  if (text.find(kReplacement) != std::string::npos)
+    return fail(React::kReject,
+                "its text has U+FFFD, which may stand for bytes that the letter's version couldn't say");
+  return batch.store(document.view());
+}
+
 Result<bson::View> change_event_of(const DeadLetter& letter, EventBatch& batch) {
-  if (letter.bytes.empty()) {
-    TIDEMARK_ASSIGN(const bson::Document document, bson::Document::from_json(letter.event));
-    return batch.store(document.view());
-  }
+  if (letter.bytes.empty()) return event_of_text(letter.event, batch);
   TIDEMARK_ASSIGN(
       const bson::View whole,
       bson::View::parse({reinterpret_cast<const uint8_t*>(letter.bytes.data()), letter.bytes.size()}));
@@ -18,8 +30,10 @@ Result<bson::View> change_event_of(const DeadLetter& letter, EventBatch& batch) 
 
 Result<Event> event_of(const DeadLetter& letter, EventBatch& batch) {
   const auto unreadable = [&](const Error& error) {
-    return fail(React::kReject, "the event of the dead letter " + letter.id + " can't be read: " + error.what,
-                "tidemark dlq show prints what was kept of it");
+    return fail(
+        React::kReject, "the event of the dead letter " + letter.id + " can't be read: " + error.what,
+        "tidemark dlq show prints what was kept of it; `tidemark audit --repair` delivers a document that "
+        "is missing, then discard the letter");
   };
   auto raw = change_event_of(letter, batch);
   if (!raw) return unreadable(raw.error());

@@ -1,14 +1,15 @@
 #include "core/event_name.h"
 
 #include "bson/json.h"
+#include "core/row_plan.h"
 
 namespace tidemark {
 
 std::string name_of_document(const Event& event) {
   if (event.ns.database.empty()) return {};
   std::string name(event.op_name.empty() ? std::string_view("event") : event.op_name);
-  name.append(" of ").append(event.ns.database);
-  if (!event.ns.collection.empty()) name.append(".").append(event.ns.collection);
+  name.append(" of ");
+  append_ns(event.ns, name);
   const auto id = event.key.find("_id");
   if (!id) return name;
   std::string text;

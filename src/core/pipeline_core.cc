@@ -180,6 +180,7 @@ void PipelineCore::on(ReadDone input, Mono now) {
 void PipelineCore::on(WriteDone input, Mono now) {
   Lane& lane = lanes_[static_cast<size_t>(input.lane)];
   lane.busy = false;
+  lane.refused = !input.result && input.result.error().error.react != React::kReject;
   if (input.result) {
     lane.backoff.reset();
     lane_worked(&Lane::write_denials, lane);
@@ -292,8 +293,8 @@ void PipelineCore::pump_setup(Mono now) {
 
 void PipelineCore::pump_source(Mono now) {
   if (!identified_ || position_ != PositionPhase::kAcquired) return;
-  const auto open = [](const Lane& lane) { return lane.open; };
-  const bool sink_ready = !limits_.sink_first || std::all_of(lanes_.begin(), lanes_.end(), open);
+  const auto takes = [](const Lane& lane) { return lane.open && !lane.refused; };
+  const bool sink_ready = !limits_.sink_first || std::all_of(lanes_.begin(), lanes_.end(), takes);
   if (source_ == SourcePhase::kClosed && sink_ready && due(source_retry_at_, now)) {
     source_ = SourcePhase::kOpening;
     source_retry_at_.reset();

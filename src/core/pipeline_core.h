@@ -39,7 +39,8 @@ struct PipelineLimits {
   // The sink commits rows and position together (TransactionalSink): writes carry the position, nothing else
   // is saved.
   bool transactional = false;
-  // Nothing is read before every lane is open (Source::wants_sink_first).
+  // The source is opened only while every lane is open and none was refused its last write (Source::wants_sink_first). What it
+  // handed out before is kept and written again, also when the source has failed meanwhile.
   bool sink_first = false;
   OnReject on_reject = OnReject::kStop;
   size_t batch_events_max = 1000;  // of one write
@@ -212,7 +213,9 @@ class PipelineCore {
     bool busy = false;  // an OpenSink, AcquirePosition or Write of this lane is out
     std::deque<LaneItem> queue;
     std::optional<WriteJob> retry;  // a job that failed and waits to be written again
-    bool awaits_letter = false;     // ... until the event taken out of it is durable in the dead letters
+    bool refused =
+        false;  // its last write failed: to open says little, only a write that succeeds says that the sink takes
+    bool awaits_letter = false;  // ... until the event taken out of it is durable in the dead letters
     std::optional<Mono> retry_at;
     WriteJob spare;  // memory for the next job
     Backoff backoff;

@@ -162,7 +162,27 @@ TEST(PipelineCore, TakesNothingFromAQueueBeforeTheSinkAnswers) {
   h.now += seconds(1);
   h.give(Tick{});
   EXPECT_FALSE(h.has<OpenSource>());
+  // A sink that opens may still take nothing: what is held has to go through first.
   h.give(SinkOpened{h.take<OpenSink>().lane, {}});
+  EXPECT_FALSE(h.has<OpenSource>());
+  write = h.take<Write>();
+  EXPECT_THAT(ids(write.job), testing::ElementsAre("e0")) << "it was kept while both were away";
+  h.give(WriteDone{write.lane, std::move(write.job), {}});
+  h.take<OpenSource>();
+}
+
+TEST(PipelineCore, TakesFromAQueueAgainOnceTheSinkHasAnsweredThoughItRejects) {
+  PipelineLimits limits;
+  limits.sink_first = true;
+  limits.on_reject = OnReject::kDeadLetter;
+  Harness h(limits);
+  h.start();
+  h.read(2, "p1");
+  auto write = h.take<Write>();
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kReject, "no"}, 0, 0)});
+  h.read_fails(React::kRetry);
+  h.now += seconds(1);
+  h.give(Tick{});
   h.take<OpenSource>();
 }
 

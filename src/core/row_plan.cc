@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "bson/json.h"
+#include "bson/utf8.h"
 #include "core/row_identity.h"
 
 namespace tidemark {
@@ -456,10 +457,13 @@ bool append_row_id(const Event& event, std::string& out) {
 }
 
 void append_ns(const Namespace& ns, std::string& out) {
+  const size_t start = out.size();
   out.append(ns.database);
-  if (ns.collection.empty()) return;
-  out.push_back('.');
-  out.append(ns.collection);
+  if (!ns.collection.empty()) out.append(".").append(ns.collection);
+  if (bson::is_utf8(std::string_view(out).substr(start))) return;
+  const std::string name = out.substr(start);
+  out.resize(start);
+  bson::append_json_text(name, out);
 }
 
 const Namespace& log_place(const Event& event) { return event.enters ? event.to : event.ns; }
@@ -471,9 +475,9 @@ bool append_log_update(const Event& event, std::string& out) {
   }
   if (event.op == Op::kRename) {
     out.append("{\"to\":{\"db\":");
-    bson::append_json_string(event.to.database, out);
+    bson::append_json_text(event.to.database, out);
     out.append(",\"coll\":");
-    bson::append_json_string(event.to.collection, out);
+    bson::append_json_text(event.to.collection, out);
     out.append("}}");
     return true;
   }

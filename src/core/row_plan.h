@@ -211,7 +211,8 @@ std::optional<bson::Element> row_id(const Event& event);
 // Canonical Extended JSON of the document key's `_id`; false when there is none (events of a whole
 // collection).
 bool append_row_id(const Event& event, std::string& out);
-// "shop.orders", or "shop" for events of a whole database.
+// "shop.orders", or "shop" for events of a whole database. A name that is not UTF-8 is the $bson of such a text (bson/json.h),
+// which no database can be called: the name can be read back from it.
 void append_ns(const Namespace& ns, std::string& out);
 // Where a log that keeps collections apart keeps the event.
 const Namespace& log_place(const Event& event);

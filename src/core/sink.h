@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -45,6 +46,10 @@ class Sink {
   // For `check --connect`: looks at what open() would find and changes nothing. What an operator should know, a line each; an
   // error where open() could not succeed. Called on a sink that isn't open.
   virtual Result<std::vector<std::string>> rehearse(std::stop_token) { return std::vector<std::string>(); }
+
+  // Bytes of the write-ahead log that the destination keeps in a file beside its own; empty where it has none, or it can't
+  // be told. Any thread, also while write() runs.
+  virtual std::optional<uint64_t> wal_bytes() const { return std::nullopt; }
 };
 
 // A sink that commits events and position in one transaction, and so is its own PositionStore: effectively
@@ -63,6 +68,8 @@ class TransactionalSink {
   virtual void close() = 0;
   // The same position for the commands that show or set it while no pipeline runs.
   virtual PositionStore& position_store() = 0;
+  // As Sink::wal_bytes.
+  virtual std::optional<uint64_t> wal_bytes() const { return std::nullopt; }
 };
 
 }  // namespace tidemark

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@ struct SourceBatch {
   // Where to resume while only some of the batch's events are durable; empty: behind the last of those that are. Not empty
   // for events that the source made up, or would have to make up again: their ids are no place in the stream.
   Position resume_within = {};
+  // Events of the stream since the batch before that the source left out: of excluded and of temporary collections. None of
+  // them is in `events`.
+  uint64_t left_out = 0;
 };
 
 // What makes a stored token good for this source and no other.

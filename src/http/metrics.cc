@@ -98,6 +98,9 @@ void add_counters(Page& page) {
                [](View v) { return v.events_retried; });
   page.counter("events_filtered_total", "Events that the transforms dropped.",
                [](View v) { return v.events_filtered; });
+  page.counter("events_left_out_total",
+               "Events of excluded and temporary collections, left out by the source.",
+               [](View v) { return v.events_left_out; });
   page.counter("saves_total", "Positions saved.", [](View v) { return v.saves; });
   page.counter("save_failures_total", "Saves of the position that failed.",
                [](View v) { return v.save_failures; });
@@ -128,6 +131,8 @@ void add_gauges(Page& page) {
              [](View v) { return v.proof_of_life_s; });
   page.gauge("source_backlog", "Messages that wait at the source.", [](View v) { return v.backlog; });
   page.gauge("dead_letters", "Dead letters kept at present.", [](View v) { return v.dead_letters; });
+  page.gauge("sqlite_wal_bytes", "Of the write-ahead log beside the SQLite destination's file.",
+             [](View v) { return v.sqlite_wal_bytes; });
   page.gauge("in_flight_events", "Events read and not yet delivered.",
              [](View v) { return v.in_flight_events; });
   page.gauge("in_flight_bytes", "Bytes of the events read and not yet delivered.",

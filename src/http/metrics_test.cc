@@ -92,6 +92,7 @@ TEST(Metrics, TheWholePageHasAFamilyOfEachKind) {
     view.position_age_s = 1.5;
     view.oplog_window_left_s = 3600;
     view.proof_of_life_s = 0.5;
+    view.sqlite_wal_bytes = 8192;
   });
   Client client = fixture.client();
   client.ask("GET", "/healthz");
@@ -102,6 +103,8 @@ TEST(Metrics, TheWholePageHasAFamilyOfEachKind) {
         "tidemark_pipeline_dead_letters", "tidemark_stats_up", "tidemark_alert_firing",
         "tidemark_audit_missing_documents", "tidemark_guard_notices_total", "tidemark_http_requests_total"})
     EXPECT_THAT(answer.body, HasSubstr(std::string("# TYPE ") + family + " "));
+  EXPECT_THAT(answer.body, HasSubstr("tidemark_pipeline_events_left_out_total{pipeline=\"process\"} 9\n"));
+  EXPECT_THAT(answer.body, HasSubstr("tidemark_pipeline_sqlite_wal_bytes{pipeline=\"process\"} 8192\n"));
   if (const char* path = std::getenv("TIDEMARK_METRICS_FILE"); path != nullptr)
     std::ofstream(path) << answer.body;
 }

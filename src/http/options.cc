@@ -90,7 +90,7 @@ Status read_listen(const config::Settings& settings, ServerOptions& options) {
   if (parsed && parsed->first != "localhost")
     static_cast<void>(boost::asio::ip::make_address(parsed->first, error));
   if (!parsed || error)
-    return fail(settings.error("listen", "\"" + settings.string("listen") + "\" is no address and port",
+    return fail(settings.error("listen", "is no address and port",
                                "write 127.0.0.1:8321, 0.0.0.0:8321 or [::1]:8321"));
   options.host = parsed->first;
   options.port = parsed->second;

@@ -177,6 +177,7 @@ inline void fill(FakeBackend& backend) {
   view.state = "streaming";
   view.events_delivered = 7;
   view.events_filtered = 4;
+  view.events_left_out = 9;
   view.write_latency.counts[2] = 7;
   view.write_latency.sum_s = 0.01;
   view.rate_by_s = {1, 2.5};

@@ -43,6 +43,7 @@ ordered_json to_json(const PipelineView& view) {
   json["events_rejected"] = view.events_rejected;
   json["events_retried"] = view.events_retried;
   json["events_filtered"] = view.events_filtered;
+  json["events_left_out"] = view.events_left_out;
   json["bytes_delivered"] = view.bytes_delivered;
   json["batches"] = view.batches;
   json["source_retries"] = view.source_retries;
@@ -62,6 +63,7 @@ ordered_json to_json(const PipelineView& view) {
   json["oplog_window_left_s"] = maybe(view.oplog_window_left_s);
   json["backlog"] = maybe(view.backlog);
   json["dead_letters"] = maybe(view.dead_letters);
+  json["sqlite_wal_bytes"] = maybe(view.sqlite_wal_bytes);
   json["proof_of_life_s"] = maybe(view.proof_of_life_s);
   json["ready"] = view.ready;
   json["not_ready"] = view.not_ready;

@@ -83,6 +83,7 @@ void read_figures(const Reader& read, PipelineView& view) {
   view.events_rejected = read.count("events_rejected");
   view.events_retried = read.count("events_retried");
   view.events_filtered = read.count("events_filtered");
+  view.events_left_out = read.count("events_left_out");
   view.bytes_delivered = read.count("bytes_delivered");
   view.batches = read.count("batches");
   view.source_retries = read.count("source_retries");
@@ -122,6 +123,7 @@ PipelineView pipeline_of(const ordered_json& json) {
   view.oplog_window_left_s = read.number("oplog_window_left_s");
   view.backlog = read.maybe_count("backlog");
   view.dead_letters = read.maybe_count("dead_letters");
+  view.sqlite_wal_bytes = read.maybe_count("sqlite_wal_bytes");
   view.proof_of_life_s = read.number("proof_of_life_s");
   view.ready = read.flag("ready");
   view.not_ready = read.text("not_ready");

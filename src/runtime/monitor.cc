@@ -95,8 +95,11 @@ bool Monitor::look(Watched& watched, std::stop_token stop) {
   if (watched.subject.count_letters) {
     if (auto counted = watched.subject.count_letters(stop)) letters = *counted;
   }
+  const std::optional<uint64_t> wal_bytes = runner.wal_bytes();
   MutexLock lock(watched.mutex);
-  if (letters) watched.letters = letters;
+  // A count that fails isn't the count of before.
+  watched.letters = letters;
+  watched.wal_bytes = wal_bytes;
   if (!health) {
     watched.health_error = health.error().describe();
     watched.lag_s.reset();
@@ -137,6 +140,7 @@ PipelineView Monitor::view(const Watched& watched) const {
   view.events_rejected = status.events_rejected;
   view.events_retried = status.events_retried;
   view.events_filtered = runner.events_filtered();
+  view.events_left_out = runner.events_left_out();
   view.bytes_delivered = status.bytes_delivered;
   view.batches = status.batches_written;
   view.source_retries = status.source_retries;
@@ -161,6 +165,7 @@ PipelineView Monitor::view(const Watched& watched) const {
     view.events_per_s = static_cast<double>(to - from) / std::max(seconds(last - first), 1e-3);
   }
   view.dead_letters = watched.letters;
+  view.sqlite_wal_bytes = watched.wal_bytes;
   view.lag_s = watched.lag_s;
   if (watched.health) {
     view.server = watched.health->server;

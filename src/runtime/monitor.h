@@ -56,6 +56,7 @@ class Monitor {
         true;  // the position moved between the last two looks, or had nothing to pass
     bson::Timestamp looked_at GUARDED_BY(mutex);
     std::optional<uint64_t> letters GUARDED_BY(mutex);
+    std::optional<uint64_t> wal_bytes GUARDED_BY(mutex);
     std::jthread thread;
   };
 

@@ -28,6 +28,7 @@ struct World {
   Result<SourceHealth> health GUARDED_BY(mutex) = SourceHealth{};
   uint32_t mark GUARDED_BY(mutex) = 1000;  // the newest high-water mark
   bool events GUARDED_BY(mutex) = false;
+  uint64_t left_out GUARDED_BY(mutex) = 0;  // told with the next batch
 };
 
 // A quiet stream whose marks the test moves.
@@ -44,7 +45,7 @@ class QuietSource final : public Source {
     mark_ = world_.mark;
     auto batch = std::make_shared<EventBatch>();
     if (std::exchange(world_.events, false)) batch->events().resize(7);
-    return SourceBatch{batch, token(mark_), false};
+    return SourceBatch{batch, token(mark_), false, {}, std::exchange(world_.left_out, 0)};
   }
   Result<Position> resolve(const StartPoint&, std::stop_token) override { return token(1000); }
   Result<SourceHealth> health(std::stop_token) override {
@@ -93,8 +94,10 @@ class MonitorTest : public ::testing::Test {
     parts.lanes.push_back(std::make_unique<CountingSink>());
     parts.positions = std::make_unique<MemoryStore>();
     runner_ = std::make_unique<PipelineRunner>(std::move(parts), clock_, random_);
-    Monitor::Subject subject{runner_.get(), "mongodb", "sqlite",
-                             [this](std::stop_token) -> Result<uint64_t> { return letters_; }};
+    Monitor::Subject subject{runner_.get(), "mongodb", "sqlite", [this](std::stop_token) -> Result<uint64_t> {
+                               if (letters_lost_) return fail(React::kConfig, "the letters are gone");
+                               return letters_.load();
+                             }};
     monitor_ = std::make_unique<Monitor>(std::vector{subject}, clock_,
                                          Monitor::Pace{milliseconds(20), milliseconds(20)});
   }
@@ -129,6 +132,7 @@ class MonitorTest : public ::testing::Test {
   PosixClock clock_;
   SeededRandom random_{1};
   std::atomic<uint64_t> letters_ = 0;
+  std::atomic<bool> letters_lost_ = false;
   std::unique_ptr<PipelineRunner> runner_;
   std::unique_ptr<Monitor> monitor_;
 };
@@ -185,6 +189,27 @@ TEST_F(MonitorTest, CountsEventsWritesAndDeadLetters) {
     return view.events_delivered == 7 && view.dead_letters == 3u &&
            std::accumulate(counts.begin(), counts.end(), uint64_t{0}) == 1 && view.rate_by_s.size() > 1;
   }));
+}
+
+TEST_F(MonitorTest, CountsWhatTheSourceLeftOutAndTheBytesOfTheDestinationsLog) {
+  start();
+  {
+    MutexLock lock(world_.mutex);
+    world_.left_out = 3;
+    world_.events = true;
+    world_.changed.notify_all();
+  }
+  EXPECT_TRUE(shows([](const PipelineView& view) {
+    return view.events_left_out == 3 && view.events_read == 7 && view.sqlite_wal_bytes == 4096u;
+  }));
+}
+
+TEST_F(MonitorTest, LettersThatCanNotBeCountedAreUnknownAndNotAsManyAsBefore) {
+  letters_ = 3;
+  start();
+  EXPECT_TRUE(shows([](const PipelineView& view) { return view.dead_letters == 3u; }));
+  letters_lost_ = true;
+  EXPECT_TRUE(shows([](const PipelineView& view) { return !view.dead_letters; }));
 }
 
 }  // namespace

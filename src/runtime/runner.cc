@@ -119,6 +119,12 @@ void PipelineRunner::close_sink() {
   if (parts_.positions) parts_.positions->release();
 }
 
+// The lanes share one destination.
+std::optional<uint64_t> PipelineRunner::wal_bytes() const {
+  if (parts_.transactional) return parts_.transactional->wal_bytes();
+  return parts_.lanes.empty() ? std::nullopt : parts_.lanes.front()->wal_bytes();
+}
+
 Result<SourceHealth> PipelineRunner::source_health(std::stop_token stop) {
   MutexLock lock(source_mutex_);
   if (source_closed_) return fail(React::kCancelled, parts_.name + ": the source is closed");
@@ -203,6 +209,7 @@ void PipelineRunner::carry_out(OpenSource action) {
 void PipelineRunner::carry_out(ReadSource action) {
   reader_->post([this, wait = action.wait](std::stop_token stop) {
     auto batch = parts_.source->read(wait, stop);
+    if (batch) events_left_out_.fetch_add(batch->left_out, std::memory_order_relaxed);
     if (batch && !parts_.transforms.empty()) apply_transforms(*batch->events);
     observe(LoopPoint::kRead);
     send(ReadDone{std::move(batch)});

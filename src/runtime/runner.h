@@ -88,6 +88,10 @@ class PipelineRunner {
   LatencyHistogram write_latency() const;
   // Dropped by the transforms since the start.
   uint64_t events_filtered() const { return events_filtered_.load(std::memory_order_relaxed); }
+  // Left out by the source since the start: of excluded and temporary collections.
+  uint64_t events_left_out() const { return events_left_out_.load(std::memory_order_relaxed); }
+  // Of the destination's write-ahead log; empty where it has none.
+  std::optional<uint64_t> wal_bytes() const;
   // Asks the source's deployment, on the calling thread; kCancelled once the source is closed.
   Result<SourceHealth> source_health(std::stop_token stop) EXCLUDES(source_mutex_);
 
@@ -121,6 +125,7 @@ class PipelineRunner {
   std::array<std::atomic<uint64_t>, kWriteLatencyBounds_s.size() + 1> write_counts_{};
   std::atomic<uint64_t> write_ns_ = 0;
   std::atomic<uint64_t> events_filtered_ = 0;
+  std::atomic<uint64_t> events_left_out_ = 0;
   PipelineCore core_;  // touched by core_thread_ alone once started
 
   BoundedQueue<Input> inbox_;

@@ -41,6 +41,7 @@ struct PipelineView {
   uint64_t events_rejected = 0;  // durable in the dead letters
   uint64_t events_retried = 0;   // put back before the source for another try
   uint64_t events_filtered = 0;  // dropped by the transforms; not among those read
+  uint64_t events_left_out = 0;  // of excluded and temporary collections; not among those read
   uint64_t bytes_delivered = 0;
   uint64_t batches = 0;
   uint64_t source_retries = 0;
@@ -63,6 +64,7 @@ struct PipelineView {
   std::optional<double> oplog_window_left_s;  // until this position is lost; negative = it is
   std::optional<uint64_t> backlog;            // messages that wait at the source, where it is a queue
   std::optional<uint64_t> dead_letters;       // kept at present
+  std::optional<uint64_t> sqlite_wal_bytes;   // of the write-ahead log beside an SQLite destination
   std::optional<double>
       proof_of_life_s;  // since the source last gave a sign: an event, a mark that moved, an answer
 

@@ -1,6 +1,7 @@
 // Sinks and stores that fail without a word: decorators around the real ones, given to a relay in their place.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "core/audit.h"
 #include "core/position_store.h"
 #include "core/sink.h"
 
@@ -73,6 +75,48 @@ class RefusingSink final : public Sink {
 
  private:
   const std::unique_ptr<Sink> sink_;
+};
+
+// A collection that is sharded by another key than `_id`, with a second document under the first one's `_id`.
+class ShardedSource final : public AuditSource {
+ public:
+  ShardedSource(std::unique_ptr<AuditSource> source, bson::Document other)
+      : source_(std::move(source)), other_(std::move(other)) {}
+
+  std::string describe() const override { return source_->describe(); }
+  Status open(std::stop_token stop) override { return source_->open(std::move(stop)); }
+  Result<std::vector<CollectionName>> collections(std::stop_token stop) override {
+    return source_->collections(std::move(stop));
+  }
+  Result<AuditPage> scan(const CollectionName& collection, const std::string& last_id, size_t limit,
+                         const Visit& visit, std::stop_token stop) override {
+    return source_->scan(collection, last_id, limit, doubled(visit), std::move(stop));
+  }
+  Result<bson::Timestamp> lookup(const CollectionName& collection, std::span<const AuditId> ids,
+                                 const Visit& visit, std::stop_token stop) override {
+    return source_->lookup(collection, ids, doubled(visit), std::move(stop));
+  }
+  Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
+                                                            const AuditBuckets& buckets,
+                                                            std::stop_token stop) override {
+    return source_->counts(collection, buckets, std::move(stop));
+  }
+  void close() override { source_->close(); }
+
+ private:
+  Visit doubled(const Visit& visit) const {
+    return [this, visit](bson::View document) -> Status {
+      TIDEMARK_TRY(visit(document));
+      const auto id = document.find("_id"), own = other_.view().find("_id");
+      return id && same_value(*id, *own) ? visit(other_.view()) : Status();
+    };
+  }
+  static bool same_value(const bson::Element& a, const bson::Element& b) {
+    return a.type() == b.type() && std::ranges::equal(a.value_bytes(), b.value_bytes());
+  }
+
+  const std::unique_ptr<AuditSource> source_;
+  const bson::Document other_;
 };
 
 // Loads, and can't save: a full disk.

@@ -125,6 +125,7 @@ void Detection::start_guard(See see) {
   auto parts = app::make_audit_parts(app_, pipeline());
   if (parts) {
     parts->clock = &clock_;
+    if (twist_audit_) twist_audit_(*parts);
     auto engine = std::make_shared<guard::Audit>(std::move(*parts), guard::AuditOptions{});
     audits.push_back({.pipeline = pipeline().name,
                       .kind = "checksum",

@@ -117,6 +117,7 @@ class Detection : public e2e::EndToEnd {
   std::unique_ptr<PipelineRunner> relay_;
   std::unique_ptr<Monitor> monitor_;
   std::function<std::optional<StatsView>()> stats_;
+  std::function<void(guard::AuditParts&)> twist_audit_;  // may put decorators around its ends
   std::unique_ptr<guard::Watch> watch_;
 
  private:

@@ -1,4 +1,6 @@
 // The planes' own silent failures: a queue that nobody empties, a feed that is dead under an open socket.
+#include "e2e/planes.h"
+
 #include <fmt/format.h>
 
 #include "detection/fixture.h"
@@ -14,28 +16,23 @@ TEST_F(Detection, AQueueThatGrows) {
   if (const auto reason = RabbitServer::unavailable()) GTEST_SKIP() << *reason;
   RabbitServer& broker = RabbitServer::shared();
   const std::string queue = broker.unique("grows");
-  toml_ = fmt::format(R"(
-[[pipeline]]
-name = "orders"
-[pipeline.source]
-type = "rabbitmq"
-uri = "{}"
-queue = "{}"
-[pipeline.sink]
-type = "mongodb"
-uri = "{}"
-database = "{}"
-collection = "events"
-mode = "insert"
-unique_key = ["id"]
-)",
-                      broker.uri(), queue, set_->uri(), setup_.database);
+  toml_ = e2e::queue_pipeline_toml("orders", broker.uri(), queue, set_->uri(), setup_.database);
   broker.declare_queue(queue);
   start_guard(See::kOutsideAlone);  // and no consumer
   tick();
   broker.publish("", queue, std::vector<std::string>(1500, "{}"));
   ASSERT_TRUE(testing::eventually([&] { return broker.depth(queue) == 1500; }));
   expect_flagged(RuleId::kBacklogGrowing);
+}
+
+TEST_F(Detection, AQueueThatDropsWhatComesBackTooOften) {
+  if (const auto reason = RabbitServer::unavailable()) GTEST_SKIP() << *reason;
+  RabbitServer& broker = RabbitServer::shared();
+  const std::string queue = broker.unique("limited");
+  toml_ = e2e::queue_pipeline_toml("orders", broker.uri(), queue, set_->uri(), setup_.database);
+  broker.declare_queue(queue, {{"x-queue-type", "quorum"}, {"x-delivery-limit", "20"}});
+  start_guard(See::kOutsideAlone);
+  expect_flagged(RuleId::kDeliveryLimit);
 }
 
 TEST_F(Detection, AFeedThatIsDeadUnderOpenSockets) {

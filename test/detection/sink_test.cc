@@ -114,6 +114,20 @@ TEST_F(SinkDetection, ATargetThatWasTruncatedByHand) {
   expect_flagged(RuleId::kAuditMissing);
 }
 
+TEST_F(SinkDetection, OneIdOnTwoShards) {
+  twist_audit_ = [](guard::AuditParts& parts) {
+    parts.source = std::make_unique<ShardedSource>(std::move(parts.source),
+                                                   testing::json(R"({"_id": 3, "of": "another shard"})"));
+  };
+  start_lying([](std::vector<Event>&, auto&) {});
+  write_orders(0, 20);
+  await_rows(20);
+  carried();
+  audit();
+  EXPECT_EQ(result().doubled, 1u);
+  expect_flagged(RuleId::kAuditDoubled);
+}
+
 TEST_F(SinkDetection, ARowThatReadsBackToNoDocument) {
   start_lying([](std::vector<Event>&, auto&) {});
   write_orders(0, 20);

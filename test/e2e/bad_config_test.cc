@@ -65,6 +65,19 @@ TEST_F(BadConfig, AStageThatChangeStreamsRefuseIsRefused) {
   expect_refused(wrong.toml(), AllOf(HasSubstr("filter"), HasSubstr("$group"), HasSubstr("$match")));
 }
 
+TEST_F(BadConfig, ANumberThatNoTypeHoldsIsRefusedAndNotChanged) {
+  for (const char* number :
+       {"1e999", "18446744073709551615", "18446744073709551616", "-9223372036854775809"}) {
+    PipelineSetup wrong = setup();
+    wrong.source = R"(filter = '[{"$match": {"fullDocument.n": {"$gt": )" + std::string(number) + "}}}]'";
+    expect_refused(wrong.toml(), AllOf(HasSubstr("orders.toml:"), HasSubstr("$numberDecimal")));
+  }
+  PipelineSetup fine = setup();
+  fine.source =
+      R"(filter = '[{"$match": {"fullDocument.n": {"$in": [-9223372036854775808, 1e30, 0.1, "18446744073709551616"]}}}]')";
+  EXPECT_THAT(tidemark({"check", folder_.write("orders.toml", fine.toml())}), ExitsWith(0));
+}
+
 TEST_F(BadConfig, AnUnknownComponentIsRefusedWithTheOnesThereAre) {
   PipelineSetup wrong = setup();
   wrong.sink = "[pipeline.sink]\ntype = \"postgress\"\n";
@@ -187,6 +200,38 @@ TEST_F(Secrets, StandInNoOutputHoweverWrongTheyAreWritten) {
           << part << " = " << shape << "\n"
           << checked.output << checked.error_output;
     }
+  }
+}
+
+// A connection string in a field that wants something else: the message may not quote it.
+TEST_F(Secrets, StandInNoOutputWhereAConnectionStringDoesNotBelong) {
+  const std::string s = kSecret, uri = "mongodb://u:" + s + "@127.0.0.1:1/";
+  const std::string good = with("", "");
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  };
+  const std::string quoted = "\"" + uri + "\"";
+  for (const std::string& toml :
+       {changed("name = \"orders\"", "name = " + quoted), changed("\"dead_letter\"", quoted),
+        changed("type = \"mongodb\"", "type = " + quoted), changed("\"shop\"", quoted),
+        changed("collection = \"orders\"", "collection = " + quoted),
+        changed("database = \"shop\"", "database = \"shop\"\nexclude = [" + quoted + "]"),
+        changed("database = \"shop\"", "database = \"shop\"\nbatch_size = " + quoted),
+        changed("database = \"shop\"", "database = \"shop\"\nmax_await = " + quoted),
+        changed("[\"a\"]", "[" + quoted + "]"), changed("table = \"orders\"", "table = " + quoted),
+        good + "[server]\npeers = [" + quoted + "]\n",
+        good + "[server]\nallowed_origins = [" + quoted + "]\n", good + "[server]\nlisten = " + quoted + "\n",
+        good + "[server]\nlisten = \"u:" + s + "@127.0.0.1:1\"\n", good + "[guard]\nstate = " + quoted + "\n",
+        good + "[[guard.rule]]\nalert = " + quoted + "\n", good + "[log]\nfile = " + quoted + "\n",
+        good + "[log]\nlevel = " + quoted + "\n"}) {
+    const std::string path = folder_.write("secret.toml", toml);
+    for (const Finished& finished :
+         {tidemark({"check", path}), tidemark({"run", path, "--only", uri}), tidemark({"check", uri})})
+      EXPECT_EQ((finished.output + finished.error_output).find(s), std::string::npos)
+          << toml << finished.output << finished.error_output;
   }
 }
 

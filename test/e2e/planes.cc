@@ -25,6 +25,29 @@ std::string event_json(const std::string& id, bool poisoned) {
                      kEventSource, data);
 }
 
+std::string queue_pipeline_toml(const std::string& pipeline, const std::string& broker_uri,
+                                const std::string& queue, const std::string& sink_uri,
+                                const std::string& database) {
+  return fmt::format(R"(
+[[pipeline]]
+name = "{}"
+retry_initial = "20ms"
+retry_max = "500ms"
+[pipeline.source]
+type = "rabbitmq"
+uri = "{}"
+queue = "{}"
+[pipeline.sink]
+type = "mongodb"
+uri = "{}"
+database = "{}"
+collection = "{}"
+mode = "insert"
+unique_key = ["source", "id"]
+)",
+                     pipeline, broker_uri, queue, sink_uri, database, kCollection);
+}
+
 void Planes::SetUp() {
   const auto set = shared_replica_set();
   if (!set && set.error().react == React::kConfig) GTEST_SKIP() << set.error().describe();

@@ -29,6 +29,11 @@ inline constexpr const char* kEventType = "application/cloudevents+json";
 std::string event_json(const std::string& id, bool poisoned = false);
 inline constexpr const char* kEventSource = "/planes/test";
 
+// One pipeline from a queue into DATABASE.events, keyed by the event's source and id, and nothing beside it.
+std::string queue_pipeline_toml(const std::string& pipeline, const std::string& broker_uri,
+                                const std::string& queue, const std::string& sink_uri,
+                                const std::string& database);
+
 class Planes : public ::testing::Test {
  protected:
   void SetUp() override;

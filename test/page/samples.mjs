@@ -13,11 +13,11 @@ export function pipeline(kind, values = {}) {
   const base = kind === "relay" ? 8 : 42;
   return {
     name: kind, process: "", state: "streaming", ended: false, error: "", server: "",
-    events_read: 18_420, events_delivered: 18_418, events_rejected: 2, events_retried: kind === "process" ? 3 : 0, events_filtered: 0, bytes_delivered: 9_412_608, batches: 931,
+    events_read: 18_420, events_delivered: 18_418, events_rejected: 2, events_retried: kind === "process" ? 3 : 0, events_filtered: 0, events_left_out: 0, bytes_delivered: 9_412_608, batches: 931,
     source_retries: 0, source_opens: 1, sink_retries: 0, saves: 930, save_failures: 0, in_flight_events: 7, in_flight_bytes: 3_584,
     write_latency: { bounds_s: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5], counts: [10, 200, 500, 180, 30, 9, 2, 0, 0, 0, 0, 0, 0], sum_s: 2.4 },
     events_per_s: base, rate_by_s: wave(base, kind.charCodeAt(0) * 3), retry_in_s: null, retry_attempt: 0, lag_s: null, position_age_s: 0.8,
-    oplog_window_left_s: null, backlog: null, dead_letters: null, proof_of_life_s: 0.3, ready: true, not_ready: "", ...KINDS[kind], ...values,
+    oplog_window_left_s: null, backlog: null, dead_letters: null, sqlite_wal_bytes: null, proof_of_life_s: 0.3, ready: true, not_ready: "", ...KINDS[kind], ...values,
   };
 }
 

@@ -25,6 +25,7 @@ export interface Pipeline {
   events_rejected: number;
   events_retried: number;
   events_filtered: number;
+  events_left_out: number;
   bytes_delivered: number;
   batches: number;
   source_retries: number;
@@ -44,6 +45,7 @@ export interface Pipeline {
   oplog_window_left_s: number | null;
   backlog: number | null;
   dead_letters: number | null;
+  sqlite_wal_bytes: number | null;
   proof_of_life_s: number | null;
   ready: boolean;
   not_ready: string;

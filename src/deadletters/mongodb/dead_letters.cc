@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "bson/json.h"
 #include "config/fields.h"
 #include "mongo/client.h"
@@ -50,7 +51,7 @@ bson::Document document_of(const DeadLetter& letter) {
 }
 
 std::string binary_in(bson::View document, std::string_view name) {
-  const auto field = document.find(name);
+  const auto field = document.find_path(name);
   if (!field || field->type() != BSON_TYPE_BINARY) return {};
   const auto bytes = field->binary().bytes;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -79,31 +80,21 @@ DeadLetter letter_of(bson::View document) {
 
 class MongodbDeadLetters final : public DeadLetterStore {
  public:
-  MongodbDeadLetters(std::unique_ptr<mongo::Client> client, std::string database, std::string collection)
-      : client_(std::move(client)), database_(std::move(database)), collection_(std::move(collection)) {}
+  MongodbDeadLetters(std::unique_ptr<mongo::Client> client, std::string database, std::string collection,
+                     Clock& clock)
+      : client_(std::move(client)),
+        database_(std::move(database)),
+        collection_(std::move(collection)),
+        clock_(clock) {}
 
-  // The index keeps a letter single, and lists letters in order.
   Status open(std::stop_token stop) override {
-    bson::Builder key;
-    key.append("pipeline", int32_t{1}).append("id", int32_t{1});
-    bson::Builder index;
-    index.append("key", key.view()).append("name", "pipeline_1_id_1").append("unique", true);
-    bson::Builder indexes;
-    indexes.append("0", index.view());
-    bson::Builder command;
-    command.append("createIndexes", collection_).append_array("indexes", indexes.view());
-    auto created = client_->write(database_, command.view(), std::move(stop));
-    if (created) return {};
-    Error error = std::move(created).error();
-    // CannotCreateIndex, a duplicate, or an index that is in the way.
-    if (error.code == 67 || error.code == mongo::kDuplicateKey || error.code == 85 || error.code == 86) {
-      error.react = React::kConfig;
-      error.hint = "give the dead letters a collection of their own";
-    }
-    return fail(std::move(error));
+    look(stop);
+    TIDEMARK_TRY(create(stop));
+    if (uuid_.empty()) uuid_ = uuid(stop).value_or("");
+    return {};
   }
-
   Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
+    if (clock_.now() - looked_at_ >= kLookEvery && !look(stop)) TIDEMARK_TRY(open(stop));
     // With the bytes the text can be left out; a letter without them is its text.
     const size_t needed = size_of(letter) - (letter.bytes.empty() ? 0 : letter.event.size());
     if (needed > kLetterBytesMax) {
@@ -143,6 +134,8 @@ class MongodbDeadLetters final : public DeadLetterStore {
   }
 
   Result<uint64_t> count(const std::string& pipeline) override {
+    look({});
+    if (lost_) return fail(loss());
     bson::Builder query;
     query.append("pipeline", pipeline);
     bson::Builder command;
@@ -165,7 +158,64 @@ class MongodbDeadLetters final : public DeadLetterStore {
   }
 
  private:
+  static constexpr std::chrono::seconds kLookEvery{10};
+
   std::string where() const { return "dead letters " + database_ + "." + collection_; }
+
+  Error loss() const {
+    return {
+        React::kConfig,
+        where() +
+            ": the collection was dropped, moved or replaced while the pipeline ran: the letters that "
+            "were in it are not there any more",
+        "put them back from a backup, or let `tidemark audit --repair` find what is missing; a restart takes "
+        "the collection as it is then"};
+  }
+
+  // The index keeps a letter single, and lists letters in order.
+  Status create(std::stop_token stop) {
+    bson::Builder key;
+    key.append("pipeline", int32_t{1}).append("id", int32_t{1});
+    bson::Builder index;
+    index.append("key", key.view()).append("name", "pipeline_1_id_1").append("unique", true);
+    bson::Builder indexes;
+    indexes.append("0", index.view());
+    bson::Builder command;
+    command.append("createIndexes", collection_).append_array("indexes", indexes.view());
+    auto created = client_->write(database_, command.view(), std::move(stop));
+    if (created) return {};
+    Error error = std::move(created).error();
+    // CannotCreateIndex, a duplicate, or an index that is in the way.
+    if (error.code == 67 || error.code == mongo::kDuplicateKey || error.code == 85 || error.code == 86) {
+      error.react = React::kConfig;
+      error.hint = "give the dead letters a collection of their own";
+    }
+    return fail(std::move(error));
+  }
+
+  // The identity that the server gave the collection; "" where there is none, or the server doesn't say.
+  Result<std::string> uuid(std::stop_token stop) {
+    bson::Builder filter;
+    filter.append("name", collection_);
+    bson::Builder list;
+    list.append("listCollections", int32_t{1}).append("filter", filter.view());
+    TIDEMARK_ASSIGN(const auto found, client_->read_all(database_, list.view(), 1, std::move(stop)));
+    return found.empty() ? std::string() : binary_in(found.front().view(), "info.uuid");
+  }
+
+  // False once the collection isn't the one that was opened. A write makes it again, without its index and without the letters
+  // of which "kept" was said: that is told once in the log, and by count() from then on. What can't be looked at now is looked
+  // at the next time.
+  bool look(std::stop_token stop) {
+    auto now = uuid(std::move(stop));
+    if (!now) return true;
+    looked_at_ = clock_.now();
+    if (uuid_.empty() || *now == uuid_) return true;
+    if (!lost_) log::error("{}", loss().describe());
+    lost_ = true;
+    uuid_.clear();
+    return false;
+  }
 
   Result<std::vector<DeadLetter>> find_letters(bson::View query, size_t limit) {
     std::vector<DeadLetter> letters;
@@ -183,6 +233,10 @@ class MongodbDeadLetters final : public DeadLetterStore {
   const std::unique_ptr<mongo::Client> client_;
   const std::string database_;
   const std::string collection_;
+  Clock& clock_;
+  std::string uuid_;  // of the collection as it was opened; empty = not known
+  Mono looked_at_{};
+  bool lost_ = false;  // it was another one before
 };
 
 }  // namespace
@@ -205,7 +259,7 @@ config::ComponentSpec mongodb_dead_letters_spec() {
 }
 
 Result<std::unique_ptr<DeadLetterStore>> make_mongodb_dead_letters(const config::Settings& settings,
-                                                                   const ComponentContext&) {
+                                                                   const ComponentContext& context) {
   const std::string& database = settings.string("database");
   const std::string& collection = settings.string("collection");
   for (const char* field : {"database", "collection"}) {
@@ -215,7 +269,7 @@ Result<std::unique_ptr<DeadLetterStore>> make_mongodb_dead_letters(const config:
   auto client = mongo::Client::create({settings.string("uri"), "dead letters " + database + "." + collection,
                                        "grant the user the role `readWrite` on " + database});
   if (!client) return fail(settings.error("uri", client.error().what, client.error().hint));
-  return std::make_unique<MongodbDeadLetters>(std::move(*client), database, collection);
+  return std::make_unique<MongodbDeadLetters>(std::move(*client), database, collection, *context.clock);
 }
 
 }  // namespace tidemark

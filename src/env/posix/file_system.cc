@@ -257,7 +257,12 @@ Status PosixFileSystem::replace_file(const std::string& path, std::string_view c
 }
 
 Result<std::unique_ptr<AppendFile>> PosixFileSystem::open_append(const std::string& path) {
-  Descriptor fd = open_file(path, O_WRONLY | O_APPEND);
+  // A pipe that nobody reads would be waited for here, and what it is told only behind that.
+  Descriptor fd = open_file(path, O_WRONLY | O_APPEND | O_NONBLOCK);
+  if (!fd && errno == ENXIO) {
+    return fail(React::kConfig, path + " is not a regular file",
+                "what is written must be readable again after a crash: choose the path of a file");
+  }
   if (!fd) {
     if (errno != ENOENT) return fail_with("open", path);
     fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT);

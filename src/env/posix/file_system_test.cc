@@ -194,5 +194,14 @@ TEST_F(PosixFileSystemTest, TheFaultyOneFailsTheOperationItWasToldTo) {
   EXPECT_TRUE(faulty.exists(path_).has_value());
 }
 
+TEST_F(PosixFileSystemTest, APipeThatNobodyReadsIsRefusedAndNotWaitedFor) {
+  testing::TempFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto file = files_.open_append(pipe);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().react, React::kConfig);
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -47,7 +47,8 @@ class DescriptorWriter final : public LogWriter {
   }
 
   static Result<int> open(const std::string& file) {
-    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    // Without waiting, for a pipe that nobody reads.
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
     if (fd >= 0) return fd;
     return fail(
         React::kConfig, "the log " + file + " can't be written: " + std::strerror(errno),
@@ -62,6 +63,11 @@ class DescriptorWriter final : public LogWriter {
 };
 
 }  // namespace
+
+void hold_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) (void)::open("/dev/null", O_RDWR);
+}
 
 Result<std::shared_ptr<LogWriter>> make_log_writer(const std::string& file) {
   if (!file.empty()) {

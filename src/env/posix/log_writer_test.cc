@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "support/temp_folder.h"
 
 namespace tidemark {
 namespace {
@@ -115,6 +118,26 @@ TEST(LogWriter, OpensItsFileAgainUnderItsName) {
   EXPECT_EQ(::access(path.c_str(), F_OK), 0);
   for (const char* name : {"/x.log", "/x.log.1"}) ::unlink((std::string(folder) + name).c_str());
   ::rmdir(folder);
+}
+
+TEST(LogWriter, RefusesAPipeThatNobodyReadsInsteadOfWaitingForAReader) {
+  testing::TempFolder folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto writer = make_log_writer(pipe);
+  ASSERT_FALSE(writer);
+  EXPECT_EQ(writer.error().react, React::kConfig);
+}
+
+TEST(StandardDescriptors, ThatAreClosedAreNotTakenByTheNextFile) {
+  EXPECT_EXIT(
+      {
+        for (const int fd : {0, 1, 2}) ::close(fd);
+        hold_standard_descriptors();
+        const int next = ::open("/dev/zero", O_RDONLY);
+        ::_exit(next > 2 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -16,6 +16,13 @@ void append_string_field(std::string_view name, std::string_view value, std::str
   bson::append_json_string(value, out);
 }
 
+// A name of the user's, which need not be UTF-8: it reads back whatever it is.
+void append_name_field(std::string_view name, std::string_view value, std::string& out) {
+  bson::append_json_string(name, out);
+  out += ':';
+  bson::append_json_text(value, out);
+}
+
 void append_number_field(std::string_view name, int64_t value, std::string& out) {
   bson::append_json_string(name, out);
   out += ':';
@@ -150,7 +157,7 @@ void LineFormatter::append_debezium_update(bson::View update, std::string& out) 
       const auto size = item.is_document() ? item.document().find("newSize") : std::nullopt;
       if (!field || !field->is_string() || !size) continue;
       out += first ? "{" : ",{";
-      append_string_field("field", field->string(), out);
+      append_name_field("field", field->string(), out);
       out += ',';
       append_number_field("size", size->integer().value_or(0), out);
       out += '}';
@@ -168,9 +175,9 @@ void LineFormatter::append_debezium_source(const Event& event, std::string& out)
   out += ',';
   append_number_field("ts_ms", int64_t{event.cluster_time.seconds} * 1000, out);
   out += ",\"snapshot\":\"false\",";
-  append_string_field("db", event.ns.database, out);
+  append_name_field("db", event.ns.database, out);
   out += ",\"sequence\":null,";
-  append_string_field("collection", event.ns.collection, out);
+  append_name_field("collection", event.ns.collection, out);
   out += ',';
   append_number_field("ord", event.cluster_time.increment, out);
   out += ",\"lsid\":null,\"txnNumber\":null,";

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "bson/json.h"
+#include "core/row_plan.h"
 
 namespace tidemark {
 namespace {
@@ -37,8 +38,8 @@ void render_feed_event(const Event& event, int64_t sent_ms, size_t document_byte
   out += R"(,"op":)";
   bson::append_json_string(event.op_name, out);
   out += R"(,"ns":)";
-  std::string ns(event.ns.database);
-  if (!event.ns.collection.empty()) ns.append(".").append(event.ns.collection);
+  std::string ns;
+  append_ns(event.ns, ns);
   bson::append_json_string(ns, out);
   out += R"(,"time_ms":)";
   append_integer(event.wall_time_ms, out);

@@ -171,6 +171,14 @@ int Database::on_wal(void* self, sqlite3* handle, const char* schema, int pages)
   return SQLITE_OK;
 }
 
+std::optional<uint64_t> wal_bytes(FileSystem& files, const std::string& path) {
+  const std::string log = path + "-wal";
+  const auto there = files.exists(log);
+  if (!there || !*there) return std::nullopt;
+  const auto size = files.file_size(log);
+  return size ? std::optional(*size) : std::nullopt;
+}
+
 Status Database::check_named() {
   int moved = 0;
   sqlite3_file_control(handle_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "env/clock.h"
+#include "env/file_system.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -115,6 +117,9 @@ class Database {
   std::stop_token stop_;
   int wal_pages_said_ = 0;  // the size of the log that was last warned of
 };
+
+// The size of the write-ahead log beside the database `path`; empty where there is none, or it can't be told. Any thread.
+std::optional<uint64_t> wal_bytes(FileSystem& files, const std::string& path);
 
 // "name" in double quotes.
 std::string quoted(std::string_view name);

@@ -145,6 +145,19 @@ class KeptLog final : public LogWriter {
   std::string text;
 };
 
+TEST_F(SqliteLimits, TheSinkTellsTheSizeOfTheLogBesideIts) {
+  auto sink = opened(sqlite_settings(path_, "log"));
+  const auto plain = make_sqlite_sink(sqlite_settings(path_, "log"), context()).value();
+  EventBatch batch;
+  inserts(batch, 1, 50);
+  ASSERT_TRUE(write(*sink, batch, 50));
+  EXPECT_EQ(sink->wal_bytes(), std::filesystem::file_size(path_ + "-wal"));
+  EXPECT_EQ(plain->wal_bytes(), sink->wal_bytes());
+  EXPECT_GT(sink->wal_bytes(), 0u);
+  sink->close();  // the last connection removes it
+  EXPECT_FALSE(sink->wal_bytes());
+}
+
 TEST_F(SqliteLimits, ALogThatAReaderKeepsFromBeingEmptiedIsSaidAndGivenBackAfterwards) {
   const auto kept = std::make_shared<KeptLog>();
   init_log(LogLevel::kWarn, kept);

@@ -104,6 +104,10 @@ class SqliteSink final : public Sink {
     database_.reset();
   }
 
+  std::optional<uint64_t> wal_bytes() const override {
+    return sqlite::wal_bytes(*context_.files, options_.database.path);
+  }
+
  private:
   WriteResult transaction(std::span<const Event> events) {
     if (auto begun = database_->begin(); !begun) return write_failed(std::move(begun).error());
@@ -180,6 +184,10 @@ class SqliteTransactionalSink final : public TransactionalSink {
   }
 
   PositionStore& position_store() override { return store_; }
+
+  std::optional<uint64_t> wal_bytes() const override {
+    return sqlite::wal_bytes(*context_.files, options_.database.path);
+  }
 
  private:
   Result<std::optional<StoredPosition>> reopen(std::stop_token stop) {

@@ -430,5 +430,31 @@ TEST(SqliteResultCode, NoResultCodeButTheDocumentedOnesEverEndsAPipeline) {
   }
 }
 
+TEST_F(SqliteSink, ALogTellsNamesThatAreNotUtf8AndTwoOfThemApart) {
+  auto sink = opened(sqlite_settings(path_, "log"));
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "shop", "caf\xe9"));
+  add_event(batch, change_of(2, "insert", "shop", "caf\xe8"));
+  bson::Builder rename;
+  rename.concat(change_of(3, "rename", "shop", "a"));
+  bson::Builder to;
+  to.append("db", "shop").append("coll", "caf\xe9");
+  rename.append("to", to.view());
+  add_event(batch, rename.finish());
+  const auto written = write(*sink, batch, 3);
+  ASSERT_TRUE(written) << written.error().error.describe();
+  const auto names = rows("SELECT ns FROM orders ORDER BY token");
+  ASSERT_EQ(names.size(), 3u);
+  const auto back = [](const std::string& text) {
+    const auto read = bson::read_json_value(text, "ns");
+    return read ? std::string(read->view().find("ns")->string()) : read.error().what;
+  };
+  EXPECT_EQ(back(names[0]), "shop.caf\xe9");
+  EXPECT_EQ(back(names[1]), "shop.caf\xe8");
+  EXPECT_EQ(names[2], "shop.a");
+  EXPECT_EQ(rows("SELECT \"update\" FROM orders ORDER BY token").at(2),
+            R"({"to":{"db":"shop","coll":{"$bson":{"type":"02","base64":"BQAAAGNhZukA"}}}})");
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -1,6 +1,16 @@
 #include "sources/mongodb/batch_reader.h"
 
 namespace tidemark::mongodb {
+namespace {
+
+// An answer that no server gives, from a proxy or a server at fault, can be another at the next try.
+tl::unexpected<Error> strange(Error error) {
+  error.react = React::kRetry;
+  error.unknown = true;
+  return fail(std::move(error));
+}
+
+}  // namespace
 
 void BatchReader::start(Position position) {
   position_ = std::move(position);
@@ -27,7 +37,8 @@ Status BatchReader::add_events(bson::View array, const Reply& reply, EventBatch&
   for (const bson::Element item : array) {
     const std::string_view flaw = reply.flaw(index++);
     if (!item.is_document())
-      return fail(React::kFatal, "an item of the change stream's batch is not a document");
+      return strange({React::kRetry, "an item of the change stream's batch is not a document",
+                      "an answer that Tidemark does not know: it waits and tries again"});
     const bson::View raw = item.document();
     if (SplitMerger::is_fragment(raw)) {
       if (pending_flaw_.empty()) pending_flaw_ = flaw;
@@ -46,7 +57,9 @@ Status BatchReader::add_events(bson::View array, const Reply& reply, EventBatch&
 }
 
 Status BatchReader::add_event(bson::View raw, std::string_view flaw, EventBatch& batch) {
-  TIDEMARK_ASSIGN(Event event, parse_change_event(raw));
+  auto parsed = parse_change_event(raw);
+  if (!parsed) return strange(std::move(parsed).error());
+  Event event = *std::move(parsed);
   if (!flaw.empty()) {
     event.reject_reason = batch.store(flaw);
     event.malformed = true;

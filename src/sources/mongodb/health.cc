@@ -163,7 +163,12 @@ Result<ReplyPtr> say_hello(Client& client, const Member& member, std::stop_token
   if (!hello) {  // before 4.4.2
     TIDEMARK_ASSIGN(hello, ask_one(client, member, "isMaster", stop));
   }
-  if (!hello) return fail(React::kFatal, "the server knows neither hello nor isMaster");
+  if (!hello) {
+    Error error{React::kRetry, member.address + " knows neither hello nor isMaster",
+                "it answers like no MongoDB server: what does the URI lead to?"};
+    error.unknown = true;
+    return fail(std::move(error));
+  }
   return hello;
 }
 

@@ -94,13 +94,14 @@ TEST(MendedReply, AnEventDeeperThanAnyServerNestsIsOneReject) {
   EXPECT_EQ(batch->events->events()[1].reject_reason, "");
 }
 
-TEST(MendedReply, WithoutAReadableTokenTheStreamCannotGoOn) {
+TEST(MendedReply, WithoutAReadableTokenTheStreamWaits) {
   auto reply = filled(damaged(reply_of({event("damaged", with_text("good"))})));
   ASSERT_TRUE(reply->accept());
   BatchReader reader;
   const auto batch = reader.read(reply);
   ASSERT_FALSE(batch);
-  EXPECT_EQ(batch.error().react, React::kFatal);
+  EXPECT_EQ(batch.error().react, React::kRetry);
+  EXPECT_TRUE(batch.error().unknown) << "it is said loudly, and waited for";
   EXPECT_THAT(batch.error().what, HasSubstr("resume token"));
 }
 

@@ -54,14 +54,17 @@ std::string id_of(const std::string& rename_id, const bson::Element& key) {
 
 }  // namespace
 
-bool Reread::passes(const Event& event) const {
-  if (event.op == Op::kRename && !passes_filter(event.raw)) return false;
+bool Reread::leaves_out(const Event& event) const {
   const bool foreign = !event.ns.collection.empty() &&
                        (options_.names.exclude.has(event.ns) ||
                         (options_.hides_temporary && is_temporary_collection(event.ns.collection)));
-  if (!foreign) return true;
   // What becomes a collection of ours is told all the same.
-  return event.op == Op::kRename && options_.names.has(event.to);
+  return foreign && !(event.op == Op::kRename && options_.names.has(event.to));
+}
+
+bool Reread::passes(const Event& event) const {
+  if (event.op == Op::kRename && !passes_filter(event.raw)) return false;
+  return !leaves_out(event);
 }
 
 bool Reread::passes_filter(bson::View event) const {
@@ -112,6 +115,7 @@ void Reread::take(SourceBatch batch, Position before) {
     } else if (passes(event)) {
       run.events->events().push_back(event);
     } else {
+      if (leaves_out(event)) ++left_out_;
       log::debug("{}: left out a change of {}", pipeline_, text_of(event.ns));
     }
     behind = next;
@@ -154,6 +158,7 @@ Result<SourceBatch> Reread::next(size_t limit, std::stop_token stop) {
   if (!part.reread) {
     SourceBatch batch = std::move(part.batch);
     parts_.pop_front();
+    batch.left_out = std::exchange(left_out_, 0);
     return batch;
   }
   if (!part.handed_out) {
@@ -195,6 +200,9 @@ Result<SourceBatch> Reread::read_page(Part& part, size_t limit, std::stop_token 
   return batch;
 }
 
-void Reread::forget() { parts_.clear(); }
+void Reread::forget() {
+  parts_.clear();
+  left_out_ = 0;
+}
 
 }  // namespace tidemark::mongodb

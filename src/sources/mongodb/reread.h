@@ -68,6 +68,8 @@ class Reread {
     Position behind;
   };
 
+  // Of a collection that is excluded, or temporary where those are hidden, and not about to become one of ours.
+  bool leaves_out(const Event& event) const;
   bool passes(const Event& event) const;
   bool passes_filter(bson::View event) const;
   bool brings_documents(const Event& event) const;
@@ -79,6 +81,7 @@ class Reread {
   const std::string pipeline_;
   const Scan scan_;
   std::deque<Part> parts_;
+  uint64_t left_out_ = 0;  // told with the next batch
 };
 
 }  // namespace tidemark::mongodb

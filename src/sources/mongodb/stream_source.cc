@@ -260,10 +260,11 @@ StreamSource::ReadResult StreamSource::read_once(milliseconds wait, std::stop_to
   forget_passed_over();
   closed_at_once_ = batch->closed && !moved ? closed_at_once_ + 1 : 0;
   if (closed_at_once_ >= kClosedAtOnceMax) {
-    return tl::unexpected(ReadFailure{
-        Error{React::kFatal,
-              where("reading") + ": the server ends it at once, again and again, at the same position",
-              "choose another position with `tidemark position set`"}});
+    Error error{React::kRetry,
+                where("reading") + ": the server ends it at once, again and again, at the same position",
+                "if that doesn't pass, choose another position with `tidemark position set`"};
+    error.unknown = true;
+    return tl::unexpected(ReadFailure{std::move(error)});
   }
   return *std::move(batch);
 }

@@ -307,7 +307,7 @@ TEST(StreamSource, EndsWithTheInvalidateAndOpensBehindIt) {
   EXPECT_EQ(script.asked().back(), "aggregate startAfter 8203 split");
 }
 
-TEST(StreamSource, GivesUpOnAPositionWhereTheServerAlwaysClosesTheStream) {
+TEST(StreamSource, WaitsLoudlyAtAPositionWhereTheServerAlwaysClosesTheStream) {
   std::vector<Script::Step> steps;
   for (int i = 0; i < 3; ++i) {
     steps.emplace_back(opened("8201"));
@@ -320,7 +320,10 @@ TEST(StreamSource, GivesUpOnAPositionWhereTheServerAlwaysClosesTheStream) {
     EXPECT_TRUE(source->read(kWait, {})->closed);
   }
   ASSERT_TRUE(source->open(at("8201"), {}));
-  EXPECT_EQ(source->read(kWait, {}).error().react, React::kFatal);
+  const Error error = source->read(kWait, {}).error();
+  EXPECT_EQ(error.react, React::kRetry);
+  EXPECT_TRUE(error.unknown);
+  EXPECT_THAT(error.what, ::testing::HasSubstr("at the same position"));
 }
 
 TEST(StreamSource, RejectsExactlyTheOneEventThatIsTooLarge) {

@@ -12,6 +12,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kNotFound = 404;
+constexpr int64_t kUsualLimit = 20;       // of a policy, which nobody here can see
+constexpr milliseconds kEmptyPause{250};  // between two looks into an empty queue
 
 tl::unexpected<Error> cancelled(const std::string& name) {
   return fail(React::kCancelled, name + ": stopped");
@@ -37,12 +39,17 @@ SourceIdentity QueueSource::identity() const {
 
 // --- reading
 
-Result<std::shared_ptr<amqp::Session>> QueueSource::connect(std::stop_token stop) const {
-  TIDEMARK_ASSIGN(std::shared_ptr<amqp::Session> session,
-                  amqp::Session::open(options_.connection, clock_, stop));
-  TIDEMARK_TRY(find_queue(*session, stop));
-  TIDEMARK_TRY(session->consume(options_.queue, options_.prefetch, stop));
-  return session;
+Result<QueueSource::Connected> QueueSource::connect(std::stop_token stop) const {
+  Connected connected;
+  TIDEMARK_ASSIGN(connected.session, amqp::Session::open(options_.connection, clock_, stop));
+  amqp::Session& session = *connected.session;
+  TIDEMARK_TRY(find_queue(session, stop));
+  TIDEMARK_ASSIGN(const amqp::DeliveryLimit limit, session.delivery_limit(options_.queue, stop));
+  if (limit.counts && limit.drops)
+    connected.per_ack = static_cast<uint64_t>(std::max<int64_t>(1, limit.limit.value_or(kUsualLimit) / 2));
+  else
+    TIDEMARK_TRY(session.consume(options_.queue, options_.prefetch, stop));
+  return connected;
 }
 
 Result<amqp::QueueState> QueueSource::find_queue(amqp::Session& session, std::stop_token stop) const {
@@ -57,9 +64,10 @@ Result<Position> QueueSource::open(const Position& from, std::stop_token stop) {
     const ReaderTurn turn(gate_);
     drop_session();
   }
-  TIDEMARK_ASSIGN(auto session, connect(stop));
+  TIDEMARK_ASSIGN(Connected connected, connect(stop));
   const ReaderTurn turn(gate_);
-  session_ = std::move(session);
+  session_ = std::move(connected.session);
+  per_ack_ = connected.per_ack;
   gate_.set_callback([session = session_] { session->wake(); });
   read_ = {read_.session + 1, 0};
   acked_ = 0;
@@ -99,8 +107,7 @@ Result<SourceBatch> QueueSource::read(milliseconds wait, std::stop_token stop) {
 Result<bool> QueueSource::fill(EventBatch& batch, milliseconds wait, std::stop_token stop) {
   size_t bytes = 0;
   while (batch.events().size() < options_.batch_events_max && bytes < options_.batch_bytes_max) {
-    TIDEMARK_ASSIGN(const bool came,
-                    session_->next(delivery_, batch.events().empty() ? wait : milliseconds(0), stop));
+    TIDEMARK_ASSIGN(const bool came, next(batch.events().empty() ? wait : milliseconds(0), stop));
     if (!came) break;
     bytes += append_message_event(delivery_, clock_.wall_ms(), parser_, batch).size_bytes();
     read_.tag = delivery_.tag;
@@ -108,6 +115,18 @@ Result<bool> QueueSource::fill(EventBatch& batch, milliseconds wait, std::stop_t
     if (gate_.wanted()) break;
   }
   return !batch.events().empty();
+}
+
+Result<bool> QueueSource::next(milliseconds wait, std::stop_token stop) {
+  if (per_ack_ == 0) return session_->next(delivery_, wait, std::move(stop));
+  const uint64_t out_max = std::clamp<uint64_t>(acked_ * per_ack_, 1, options_.prefetch);
+  const bool full = cancelled_ || read_.tag - acked_ >= out_max;
+  if (!full) {
+    TIDEMARK_ASSIGN(const bool came, session_->get(options_.queue, delivery_, stop));
+    if (came) return true;
+  }
+  // Nothing is brought; an acknowledgement ends the wait. An empty queue is looked into again.
+  return session_->next(delivery_, full ? wait : std::min(wait, kEmptyPause), std::move(stop));
 }
 
 // --- acknowledging
@@ -137,7 +156,9 @@ Status QueueSource::save(const DurablePosition& position, std::stop_token stop) 
 Status QueueSource::acknowledge(uint64_t tag, const std::stop_token& stop) {
   TIDEMARK_TRY(session_->ack(tag, true, stop));
   acked_ = tag;
-  return {};
+  if (per_ack_ == 0 || cancelled_ || acked_ * per_ack_ < options_.prefetch) return {};
+  per_ack_ = 0;
+  return session_->consume(options_.queue, options_.prefetch, stop);
 }
 
 void QueueSource::watch_returns(const amqp::Delivery& message) {
@@ -231,7 +252,7 @@ void QueueSource::sign_of_life(std::stop_token stop) {
 void QueueSource::cancel_consumer(std::stop_token stop) {
   const UrgentTurn turn(gate_);
   cancelled_ = true;
-  if (!session_ || broken_ || session_->lost()) return;
+  if (!session_ || broken_ || session_->lost() || per_ack_ > 0) return;
   if (Status sent = session_->cancel(stop); !sent && sent.error().react != React::kCancelled)
     broken_ = std::move(sent).error();
 }

@@ -5,10 +5,11 @@
 // consumer at stop_delivery(). They share the session through a SessionGate. health() has another session, under a
 // lock of its own.
 //
-// A broker counts how often a message comes back undelivered, and a queue with a delivery limit drops it for that. So a
-// session begins with one message and asks for twice as many each time that as many are acknowledged: what a process that
-// is killed again and again gives back is never more than about twice what it got done, and however often it dies, a message
-// comes back two or three times.
+// A quorum queue counts how often a message comes back undelivered, and may drop it for that. From one that does, and has
+// nowhere to put such messages, a session takes messages one by one (basic.get), and never holds more than half the limit for
+// each that it has acknowledged: a message is held by as many sessions that die as half the limit at most, unless they get
+// nothing done at all. Once that is as many as the prefetch, a consumer brings the rest. A consumer can't begin small and grow:
+// its prefetch is fixed, RabbitMQ 3.10 ends the channel of one that is replaced, and a second one beside it would mix the order.
 //
 // A session is numbered; its deliveries are acknowledged on it alone. When it ends, the broker delivers again what
 // wasn't acknowledged, so that saving a position of an older session, or of one that has died, is a success without
@@ -67,9 +68,15 @@ class QueueSource final : public Source, private PositionStore {
   void release() override {}
   std::string describe() const override;
 
-  Result<std::shared_ptr<amqp::Session>> connect(std::stop_token stop) const;
+  struct Connected {
+    std::shared_ptr<amqp::Session> session;
+    uint64_t per_ack = 0;  // as per_ack_
+  };
+  Result<Connected> connect(std::stop_token stop) const;
   // A queue that is there is taken as it is: whoever made it may have given it limits.
   Result<amqp::QueueState> find_queue(amqp::Session& session, std::stop_token stop) const;
+  // The next message into delivery_: what the consumer brings, or one by hand while there is none.
+  Result<bool> next(std::chrono::milliseconds wait, std::stop_token stop) REQUIRES(gate_);
   // Takes what comes until the batch is full, nothing is left, or somebody wants the session. True = the batch is ready.
   Result<bool> fill(EventBatch& batch, std::chrono::milliseconds wait, std::stop_token stop) REQUIRES(gate_);
   void drop_session() REQUIRES(gate_);
@@ -90,6 +97,9 @@ class QueueSource final : public Source, private PositionStore {
       GUARDED_BY(gate_);                  // what another thread than the reader found; the reader reports it
   AckPoint read_ GUARDED_BY(gate_);       // the session's number, and the newest delivery handed out
   uint64_t acked_ GUARDED_BY(gate_) = 0;  // of this session
+  // Taken by hand: for each message that this session has acknowledged so many may be out, the first without. 0 = a consumer
+  // brings them.
+  uint64_t per_ack_ GUARDED_BY(gate_) = 0;
   bool cancelled_ GUARDED_BY(gate_) = false;  // no more deliveries are wanted
 
   // The reader's own.

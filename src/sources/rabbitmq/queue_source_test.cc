@@ -76,6 +76,103 @@ TEST_F(QueueSources, NeverHoldMoreThanThePrefetch) {
   EXPECT_EQ(take(*source, 5), ids(5, 5));
 }
 
+class LimitedQueues : public QueueSources {
+ protected:
+  // A foreign queue that drops what comes back too often, with events in it.
+  std::string filled(int limit, int events) {
+    RabbitServer& server = RabbitServer::shared();
+    const std::string queue = server.unique("queue");
+    server.declare_queue(queue, {{"x-queue-type", "quorum"}, {"x-delivery-limit", std::to_string(limit)}});
+    server.publish("", queue, event_bodies(0, events));
+    return queue;
+  }
+  // Everything that is still there, acknowledged.
+  std::set<std::string> rest(const QueueSourceOptions& settings) {
+    std::set<std::string> seen;
+    auto source = opened(settings);
+    while (true) {
+      const auto batch = read(*source, seconds(2));
+      EXPECT_TRUE(batch) << batch.error().describe();
+      if (!batch || batch->events->events().empty()) return seen;
+      for (const Event& event : batch->events->events()) seen.emplace(event.id);
+      EXPECT_TRUE(save(*source, batch->resume_after));
+    }
+  }
+};
+
+TEST_F(LimitedQueues, AreTakenFromInMeasureWithWhatIsAcknowledgedAndInOrder) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = filled(6, 300);
+  auto settings = options(server, queue);
+  settings.prefetch = 50;
+  auto source = opened(settings);
+  int next = 0;
+  // Three for each that is acknowledged, half the limit, until that is the prefetch.
+  for (const int out : {1, 3, 12, 48, 50, 50}) {
+    Position last;
+    EXPECT_EQ(take(*source, static_cast<size_t>(out), &last), ids(next, out));
+    const auto none = read(*source, milliseconds(100));
+    ASSERT_TRUE(none);
+    EXPECT_TRUE(none->events->events().empty()) << "no more than " << out << " are out";
+    ASSERT_TRUE(save(*source, last));
+    next += out;
+  }
+  source->close();
+  expect_depth(server, queue, static_cast<uint32_t>(300 - next));
+}
+
+TEST_F(LimitedQueues, LoseNothingToProcessesThatGetALittleDoneAndDie) {
+  const std::string queue = filled(6, 300);
+  auto settings = options(RabbitServer::shared(), queue);
+  std::set<std::string> seen;
+  for (int deaths = 0; deaths < 30; ++deaths) {
+    auto source = opened(settings);
+    Position last;
+    for (const std::string& id : take(*source, 1, &last)) seen.insert(id);
+    ASSERT_TRUE(save(*source, last));
+    (void)take(*source, 3);  // all that it may have now
+    source->close();
+  }
+  seen.merge(rest(settings));
+  EXPECT_EQ(seen.size(), 300u);
+}
+
+TEST_F(LimitedQueues, LoseNoMoreThanTheFirstMessageToProcessesThatGetNothingDone) {
+  const std::string queue = filled(6, 300);
+  auto settings = options(RabbitServer::shared(), queue);
+  for (int deaths = 0; deaths < 8; ++deaths) {
+    auto source = opened(settings);
+    EXPECT_EQ(take(*source, 1).size(), 1u);
+    source->close();
+  }
+  EXPECT_GE(rest(settings).size(), 299u);
+}
+
+TEST_F(LimitedQueues, WithADeadLetterTargetAreConsumedAtOnce) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = server.unique("queue");
+  server.declare_queue(
+      queue,
+      {{"x-queue-type", "quorum"}, {"x-delivery-limit", "6"}, {"x-dead-letter-exchange", "amq.fanout"}});
+  server.publish("", queue, event_bodies(0, 20));
+  auto source = opened(options(server, queue));
+  EXPECT_EQ(take(*source, 20), ids(0, 20));
+}
+
+TEST_F(LimitedQueues, AreWaitedForWhileTheyAreEmpty) {
+  RabbitServer& server = RabbitServer::shared();
+  const std::string queue = filled(6, 0);
+  auto source = opened(options(server, queue));
+  Position last;
+  auto waiting = std::async(std::launch::async, [&] { return take(*source, 1, &last); });
+  server.publish("", queue, event_bodies(0, 1));
+  EXPECT_EQ(waiting.get(), ids(0, 1));
+  ASSERT_TRUE(save(*source, last));
+  source->stop_delivery();
+  source->close();
+  expect_depth(server, queue, 0);
+}
+
 TEST_F(QueueSources, NameTheDeliveryLimitOfTheirQueue) {
   RabbitServer& server = RabbitServer::shared();
   const std::string limited = server.unique("queue"), free = server.unique("queue");

@@ -21,8 +21,9 @@ config::ComponentSpec rabbitmq_source_spec() {
   spec.fields.push_back(
       number("prefetch", "2000", 1, 65535,
              "Messages delivered and not yet acknowledged, at most. They are held in memory here and handed "
-             "out again when this process dies, so more is faster and repeats more. Where the queue has a "
-             "delivery limit, a small one gives less back at each death."));
+             "out again when this process dies, so more is faster and repeats more. From a quorum queue "
+             "without a dead-letter exchange, which may drop what comes back too often, fewer are taken at "
+             "first: as many as were acknowledged allow."));
   for (config::FieldSpec& field : amqp::declare_fields()) spec.fields.push_back(std::move(field));
   return spec;
 }

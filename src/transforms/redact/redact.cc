@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "cloudevents/plain_json.h"
 #include "cloudevents/render.h"
 #include "config/fields.h"
 #include "core/event_edit.h"
@@ -78,10 +79,9 @@ class RedactTransform : public Transform {
   Status redact_malformed(Event& event, EventBatch& batch) const {
     const std::string_view body = event.payload;
     if (event.hidden && body.starts_with(kWithheld)) return {};
-    const auto document = bson::Document::from_json(body);
+    const auto document = cloudevents::read_plain_object(body);
     std::string shown;
-    // An array would be read too, as a document with the names 0, 1, ...: no path fits those.
-    if (document && body.starts_with('{')) {
+    if (document) {
       bson::Builder out;
       const bson::View changed = redacted(document->view(), event.hidden, out);
       if (!changed) return {};

@@ -181,6 +181,10 @@ TEST_F(RedactForKeepingTest, AMessageThatIsNoEventIsHiddenAsFarAsItIsUnderstood)
   };
   const Event understood = malformed(R"({"data":{"email":"ann@x","n":1}})");
   EXPECT_EQ(understood.payload, R"({"data":{"email":"***","n":1}})");
+  // What is not hidden stays what it was: a number to its last digit, and a literal document.
+  EXPECT_EQ(
+      malformed(R"({"data":{"email":"ann@x","n":18446744073709551615,"l":{"$numberInt":"1"}}})").payload,
+      R"({"data":{"email":"***","n":18446744073709551615,"l":{"$numberInt":"1"}}})");
   EXPECT_THAT(json(understood.raw), Not(HasSubstr("ann@x")));
   for (const std::string_view body :
        {R"({"data":{"email":"ann@x")", "email=ann@x", R"([{"email":"ann@x"}])"}) {

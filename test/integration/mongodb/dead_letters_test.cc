@@ -1,6 +1,8 @@
 // The dead letters `mongodb` on a live replica set.
 #include "deadletters/mongodb/dead_letters.h"
 
+#include "base/log.h"
+#include "bson/json.h"
 #include "integration/mongodb/fixture.h"
 
 namespace tidemark::testing {
@@ -109,6 +111,42 @@ TEST_F(MongodbDeadLetters, ALetterThatNoDocumentHoldsSaysWhatToDo) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().react, React::kConfig);
   EXPECT_NE(refused.error().hint.find("sqlite"), std::string::npos);
+}
+
+class KeptLog final : public LogWriter {
+ public:
+  bool write(std::string_view line) override {
+    text += line;
+    return true;
+  }
+  Status reopen() override { return {}; }
+  std::string text;
+};
+
+TEST_F(MongodbDeadLetters, OfACollectionThatIsDroppedUnderTheRunningProcessAreMissedAloud) {
+  const auto kept = std::make_shared<KeptLog>();
+  init_log(LogLevel::kWarn, kept);
+  auto store = opened();
+  auto beside = opened();  // as the guard and the page have one of their own
+  ASSERT_TRUE(store->put(letter("82A"), {}));
+  EXPECT_EQ(beside->count("orders"), 1u);
+  ASSERT_TRUE(at.mongo().run(at.database(), R"({"drop": "dead"})"));
+  // Made again, with its index; what was in it is not there, and that is said.
+  EXPECT_FALSE(beside->count("orders"));
+  const auto counted = store->count("orders");
+  ASSERT_FALSE(counted);
+  EXPECT_EQ(counted.error().react, React::kConfig);
+  EXPECT_NE(counted.error().what.find("dropped"), std::string::npos) << counted.error().what;
+  EXPECT_NE(kept->text.find(at.database() + ".dead"), std::string::npos) << kept->text;
+  ASSERT_TRUE(store->open({}));
+  ASSERT_TRUE(store->put(letter("82B"), {}));
+  EXPECT_EQ(ids(*store->list("orders", "", 10)), std::vector<std::string>{"82B"});
+  const auto indexes = at.mongo().run(at.database(), R"({"listIndexes": "dead"})");
+  ASSERT_TRUE(indexes) << indexes.error().describe();
+  EXPECT_NE(bson::to_json(indexes->view()).find("pipeline_1_id_1"), std::string::npos);
+  EXPECT_FALSE(store->count("orders")) << "the loss stands until somebody has seen it and restarts";
+  EXPECT_EQ(opened()->count("orders"), 1u);
+  init_log(LogLevel::kOff);
 }
 
 }  // namespace

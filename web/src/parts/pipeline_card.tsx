@@ -29,6 +29,7 @@ function figures(pipeline: Pipeline, elapsed_s: number): Figure[] {
   list.push({ name: "Retries", value: count(retries), ...(retries > 0 ? { note: pipeline.sink_retries === 0 ? "of the source" : pipeline.source_retries === 0 ? "of the sink" : "source and sink" } : {}) });
   if (pipeline.events_retried > 0) list.push({ name: "Put back", value: count(pipeline.events_retried) });
   if (pipeline.events_filtered > 0) list.push({ name: "Filtered", value: count(pipeline.events_filtered) });
+  if (pipeline.events_left_out > 0) list.push({ name: "Left out", value: count(pipeline.events_left_out) });
   if (pipeline.dead_letters !== null) {
     list.push({ name: "Dead letters", value: count(pipeline.dead_letters), ...(pipeline.dead_letters > 0 ? { mood: "waiting" as Mood } : {}) });
   } else if (pipeline.events_rejected > 0) {
