@@ -34,6 +34,14 @@ describe("words", () => {
     assert.equal(words.windowWords(-3), "this position is lost");
     assert.equal(words.windowWords(null), null);
   });
+  test("a count is exact, and short only where it has millions", () => {
+    for (const [n, text] of [[0, "0"], [999_999, "999\u202f999"], [12_345_678, "12.3\u202fM"], [999_999_999, "1.00\u202fG"], [123_456_789_012, "123\u202fG"]]) assert.equal(words.shortCount(n), text);
+    assert.deepEqual([1, 999, 1000, 123_456].map(words.badge), ["1", "999", "999+", "999+"]);
+  });
+  test("the strip says a verdict without the name that stands above it", () => {
+    const said = { "feed observe behind by 1\u202f204": "behind by 1\u202f204", "feed behind by 7": "behind by 7", "feed agrees with the stats": "agrees with stats", "socket silent": "silent", "3 of 4 move": "3 of 4 move" };
+    for (const [whole, short] of Object.entries(said)) assert.equal(proof.stripWords(whole), short);
+  });
   test("a histogram's quantile is its bucket's bound", () => {
     assert.deepEqual(words.quantileAtMost([1, 2], [98, 1, 1], 0.99), { bound_s: 2, above: false });
     assert.deepEqual(words.quantileAtMost([1, 2], [0, 0, 5], 0.5), { bound_s: 2, above: true });

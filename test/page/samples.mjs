@@ -86,3 +86,14 @@ export function audit(values = {}) {
     source_documents: 1_204_331, destination_documents: 1_204_331, filtered_documents: 0, missing: 0, extra: 0, different: 0, unreadable: 0, stale: 0, doubled: 0, rejected_documents: 0, unaudited_collections: 0, unexamined: 0, unsettled: 0, buckets: 744, buckets_differing: 0, first_ids: [], first_rejected: [], ...values,
   };
 }
+
+// The longest of everything that is still likely.
+export const longest = {
+  name: "orders-europe-west-4-to-the-warehouse-nightly", // as the configuration allows it
+  count: 123_456_789_012,
+  days_s: 9 * 86_400 + 23 * 3600 + 59 * 60,
+  address: "[2001:db8:85a3:1234:8a2e:370f:7334:ffff]:27017",
+  id: "8267A1B2C3000000012B0229296E5A1004F1D2C3B4A5968778695A4B3C2D1E0F46465F69640064",
+  error: "No suitable servers found (`serverSelectionTryOnce` set): [connection refused calling hello on '[2001:db8:85a3:1234:8a2e:370f:7334:ffff]:27017'] "
+    + "[connection timeout calling hello on 'shard-00-02.orders-europe-west-4.example.internal:27017'], waited 123456789012 ms; Topology type: ReplicaSetNoPrimary",
+};

@@ -49,7 +49,7 @@ suite("proof of life", (onPage) => {
   onPage("calls an open socket that says nothing silent, and everything behind it unknown", { page: { route: "proof", expected: BROKEN } }, async ({ server, page }) => {
     await waitForText(page, "feed agrees with the stats");
     server.silent = true;
-    await proofItem(page, "Socket").getByText("socket silent").waitFor();
+    await proofItem(page, "Socket").getByText("silent").waitFor();
     assert.equal(await mood(proofItem(page, "Socket")), "bad");
     await eventually(async () => (await mood(proofItem(page, "Feed"))) === "unknown", "the feed is unknown");
     for (const part of ["Stats", "Pipelines"]) assert.equal(await mood(proofItem(page, part)), "unknown", part);

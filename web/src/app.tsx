@@ -7,7 +7,7 @@ import { Icon } from "./parts/icons";
 import { ProofStrip } from "./parts/proof_strip";
 import { TokenForm } from "./parts/token_form";
 import { firingAlerts } from "./logic/guard";
-import { count } from "./logic/words";
+import { badge } from "./logic/words";
 import { useRoute, useTheme, useTopics, type Theme } from "./state/hooks";
 import { FeedView } from "./views/feed";
 import { LettersView } from "./views/letters";
@@ -40,8 +40,8 @@ function Navigation({ current }: { current: View }): JSX.Element {
         <a key={view.route} href={`#/${view.route}`} aria-current={view === current ? "page" : undefined}>
           <Icon name={view.icon} />
           <span>{view.name}</span>
-          {view.route === "proof" && firing > 0 && <span class="badge badge-bad" aria-label={`${firing} firing`}>{count(firing)}</span>}
-          {view.route === "letters" && letters > 0 && <span class="badge" aria-label={`${letters} kept`}>{count(letters)}</span>}
+          {view.route === "proof" && firing > 0 && <span class="badge badge-bad" aria-label={`${firing} firing`}>{badge(firing)}</span>}
+          {view.route === "letters" && letters > 0 && <span class="badge" aria-label={`${letters} kept`}>{badge(letters)}</span>}
         </a>
       ))}
     </nav>

@@ -3,7 +3,7 @@
 import type { Pipeline, Stats } from "../protocol";
 import { kSilent_s } from "../protocol";
 import type { Verdict } from "./cross_check";
-import { age, duration, stateWords } from "./words";
+import { age, count, duration, stateWords } from "./words";
 
 // "good" and "bad" are proven; "waiting" is on its way to one of them; "unknown" is what nobody can say now.
 export type Mood = "good" | "waiting" | "bad" | "unknown";
@@ -57,8 +57,15 @@ export function verdictWords(verdict: Verdict, feed: string): string {
     case "waiting": return "waiting for the first look at the stats";
     case "counting": return "counting since the first look";
     case "agrees": return "feed agrees with the stats";
-    case "behind": return `feed${feed === "" || feed === "feed" ? "" : ` ${feed}`} behind by ${verdict.by}`;
+    case "behind": return `feed${feed === "" || feed === "feed" ? "" : ` ${feed}`} behind by ${count(verdict.by)}`;
   }
+}
+
+// A proof's words in the strip under the header, where its name stands above them already.
+export function stripWords(words: string): string {
+  return words.replace(/^feed agrees with the stats$/, "agrees with stats").replace(/^feed (\S+ )?behind by/, "behind by")
+    .replace(/^socket silent$/, "silent").replace(/^counting since the first look$/, "counting").replace(/^waiting for the first look at the stats$/, "waits for the stats")
+    .replace(kUnheard, "unknown, not heard");
 }
 
 // The verdict as it may be said now. What is known to be missing stays known; that all is there holds only as long as the

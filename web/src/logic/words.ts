@@ -29,6 +29,22 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString("en-US").replace(/,/g, "\u202f");
 }
 
+// For where there is no room for twelve digits: exact below a million, then three digits and a unit.
+export function shortCount(value: number): string {
+  const units = ["", "K", "M", "G", "T"];
+  if (Math.round(value) < 1_000_000) return count(value);
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 999.5 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${scaled.toPrecision(3)}\u202f${units[unit]}`;
+}
+
+// A number beside the name of a view.
+export const badge = (value: number): string => (value > 999 ? "999+" : String(value));
+
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

@@ -2,16 +2,10 @@
 import type { JSX } from "preact";
 import { auditAge_s, auditVerdict, foundByAudit, splitFinding, unsettledWords } from "../logic/guard";
 import { age, count, duration, plural, shortDuration } from "../logic/words";
-import type { Audit } from "../protocol";
 import type { Mood } from "../logic/proof";
+import type { Audit } from "../protocol";
+import { figureClass, type Figure } from "./figure";
 import { State } from "./mood";
-
-interface Figure {
-  name: string;
-  value: string;
-  note?: string;
-  mood?: Mood;
-}
 
 function figures(audit: Audit): Figure[] {
   if (audit.finished_at_ms === 0) return [];
@@ -24,8 +18,8 @@ function figures(audit: Audit): Figure[] {
     { name: "Extra", value: count(audit.extra), ...wrong(audit.extra) },
     { name: "Different", value: count(audit.different), ...wrong(audit.different) },
     ...(audit.unreadable > 0 ? [{ name: "Unreadable", value: count(audit.unreadable), ...wrong(audit.unreadable) }] : []),
-    ...(audit.stale > 0 ? [{ name: "Stale behind a reject", value: count(audit.stale), ...wrong(audit.stale) }] : []),
-    ...(audit.doubled > 0 ? [{ name: "On two shards", value: count(audit.doubled), ...wrong(audit.doubled) }] : []),
+    ...(audit.stale > 0 ? [{ name: "Stale", value: count(audit.stale), note: "behind a reject", ...wrong(audit.stale) }] : []),
+    ...(audit.doubled > 0 ? [{ name: "Doubled", value: count(audit.doubled), note: "on two shards", ...wrong(audit.doubled) }] : []),
     ...(audit.rejected_documents > 0 ? [{ name: "Rejected", value: count(audit.rejected_documents), note: "not at the destination" }] : []),
   ];
 }
@@ -77,7 +71,7 @@ export function AuditCard({ audit, elapsed_s, heard }: { audit: Audit; elapsed_s
       {rows.length > 0 && (
         <dl class="figures">
           {rows.map(({ name, value, note, mood: tone }) => (
-            <div key={name} class={tone ? `figure mood-${tone}` : "figure"}>
+            <div key={name} class={figureClass(value, note, tone)}>
               <dt>{name}</dt>
               <dd>{value}{note && <small>{note}</small>}</dd>
             </div>

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { EventRow, Row } from "../logic/event_log";
 import type { FeedWindow } from "../logic/feed_window";
-import { clockTime, count, plural } from "../logic/words";
+import { clockTime, plural } from "../logic/words";
 import { Severity } from "./severity";
 
 const kRow_px = 32;
@@ -115,13 +115,13 @@ interface RowProps {
 export function gapWords(missed: number | null): string {
   return missed === null
     ? "The server was started anew: what came in between is unknown"
-    : `Gap: ${plural(missed, "event was", "events were")} not sent to this page, and left the server's ring`;
+    : `Gap: ${plural(missed, "event was", "events were")} not sent to this page`;
 }
 
 function RowView({ row, index, size, chosen, onInspect, onChoose }: RowProps): JSX.Element {
   const shared = { id: `row-${row.number}`, role: "option", "aria-selected": chosen, "aria-posinset": index + 1, "aria-setsize": size } as const;
   if (row.kind === "gap") {
-    return <div {...shared} class="row row-gap" title={row.missed === null ? "" : `${count(row.missed)} missed`}><span>{gapWords(row.missed)}</span></div>;
+    return <div {...shared} class="row row-gap" title={row.missed === null ? "" : "They left the server's ring before this page could be sent them"}><span>{gapWords(row.missed)}</span></div>;
   }
   const { severity, category, title, fields } = row.summary;
   return (
@@ -130,7 +130,7 @@ function RowView({ row, index, size, chosen, onInspect, onChoose }: RowProps): J
       <Severity word={severity} />
       <span class="row-category">{category}</span>
       <span class="row-what">
-        <b>{title}</b>
+        <b title={title}>{title}</b>
         {fields.map(([name, value]) => <span key={name} class="row-field"><i>{name}</i> {value}</span>)}
       </span>
     </div>

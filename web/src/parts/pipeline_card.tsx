@@ -4,16 +4,10 @@ import { pipelineMood, windowMood, type Mood } from "../logic/proof";
 import { bytes, count, duration, plural, quantileAtMost, rate, retryLeft, shortDuration, stateWords, windowWords } from "../logic/words";
 import type { Pipeline } from "../protocol";
 import { Sparkline } from "./chart";
+import { figureClass, type Figure } from "./figure";
 import { State } from "./mood";
 
 const kLagWarn_s = 10;
-
-interface Figure {
-  name: string;
-  value: string;
-  note?: string;
-  mood?: Mood;
-}
 
 function figures(pipeline: Pipeline, elapsed_s: number): Figure[] {
   const list: Figure[] = [];
@@ -59,7 +53,7 @@ export function PipelineCard({ pipeline, elapsed_s, heard }: { pipeline: Pipelin
       </div>
       <dl class="figures">
         {figures(pipeline, elapsed_s).map(({ name, value, note, mood: tone }) => (
-          <div key={name} class={tone ? `figure mood-${tone}` : "figure"}>
+          <div key={name} class={figureClass(value, note, tone)}>
             <dt>{name}</dt>
             <dd>{value}{note && <small>{note}</small>}</dd>
           </div>

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { Mood } from "../logic/proof";
 import { alertsInShort, firingAlerts } from "../logic/guard";
-import { pipelinesWords } from "../logic/proof";
+import { pipelinesWords, stripWords } from "../logic/proof";
 import { age } from "../logic/words";
 import { useTick, useTopics } from "../state/hooks";
 import { MoodMark } from "./mood";
@@ -17,8 +17,8 @@ function Item({ name, mood, words, note }: { name: string; mood: Mood; words: st
   return (
     <a class={`proof-item mood-${mood}`} href="#/proof">
       <span class="proof-name">{name}</span>
-      <span class="proof-words"><MoodMark mood={mood} /><span>{words}</span></span>
       <span class="proof-age">{note}</span>
+      <span class="proof-words"><MoodMark mood={mood} /><span>{stripWords(words)}</span></span>
     </a>
   );
 }
@@ -33,17 +33,18 @@ export function ProofStrip(): JSX.Element {
       <Item name="Socket" mood={socket.mood} words={socket.words} note={age(socket.age_s)} />
       {feeds.length === 0 && <Item name="Feed" mood="unknown" words={store.hello ? "no live sink here" : "not connected yet"} note="" />}
       {feeds.map((feed) => (
-        <Item key={feed.key} name={feeds.length > 1 ? `Feed ${feed.kind}` : "Feed"} mood={feed.mood} words={feed.words.replace("feed agrees with the stats", "agrees with stats")} note={age(feed.age_s)} />
+        <Item key={feed.key} name={feeds.length > 1 ? `Feed ${feed.kind}` : "Feed"} mood={feed.mood} words={feed.words} note={age(feed.age_s)} />
       ))}
       <Item name="Stats" mood={stats.mood} words={stats.words} note={age(stats.age_s)} />
       <Item name="Pipelines" mood={worst(pipelines.map(({ mood }) => mood))}
             words={pipelines.length === 0 ? "none known yet" : store.heard ? pipelinesWords(store.pipelines) : "unknown, the socket says nothing"}
-            note={pipelines.length === 0 ? "" : `oldest ${age(oldest(pipelines.map(({ age_s }) => age_s)))}`} />
+            note={pipelines.length === 0 ? "" : oldestWords(pipelines.map(({ age_s }) => age_s))} />
       {store.guard?.configured && <Item name="Guard" mood={guard.mood} words={firing.length > 0 ? alertsInShort(firing) : guard.words} note={age(guard.age_s)} />}
     </section>
   );
 }
 
-function oldest(ages: (number | null)[]): number | null {
-  return ages.includes(null) ? null : Math.max(...(ages as number[]));
+// Of several proofs the one that is longest ago.
+function oldestWords(ages: (number | null)[]): string {
+  return ages.includes(null) ? "one never yet" : age(Math.max(...(ages as number[])));
 }

@@ -21,7 +21,7 @@ export function StorageCard({ stats, proof }: { stats: Stats | null; proof: Proo
       <header><h3>events stored</h3><span class="route">looked {age(proof.age_s)}</span></header>
       <p class="state-line"><State mood={proof.mood}>{proof.words}</State></p>
       {proof.mood === "bad" && proof.detail !== "" && <p class="why problem">{proof.detail}</p>}
-      <p class="rate total"><b>{stats.total === null ? "?" : count(stats.total)}</b> <span>{stats.per_s === null ? "" : `+ ${rate(stats.per_s)}/s`}</span></p>
+      <p class={stats.total !== null && stats.total >= 1e9 ? "rate total long" : "rate total"}><b>{stats.total === null ? "?" : count(stats.total)}</b> <span>{stats.per_s === null ? "" : `+ ${rate(stats.per_s)}/s`}</span></p>
       {severities.length > 0 && (
         <ul class="bars" aria-label="By severity">
           {severities.map(([name, n]) => (

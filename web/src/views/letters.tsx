@@ -9,6 +9,14 @@ import { useTopics } from "../state/hooks";
 
 const keyOf = (letter: Letter): string => `${letter.pipeline} ${letter.id}`;
 
+// Enough of an event to know it by, cut between two of its parts; the dialog has all of it.
+const kBeginning_chars = 150;
+function beginning(text: string): string {
+  if (text.length <= kBeginning_chars) return text;
+  const cut = Math.max(text.lastIndexOf(",", kBeginning_chars), text.lastIndexOf(" ", kBeginning_chars));
+  return `${text.slice(0, cut > 0 ? cut + 1 : kBeginning_chars)} …`;
+}
+
 interface Loaded {
   letters: Letter[];
   next: string | null;
@@ -88,7 +96,7 @@ export function LettersView(): JSX.Element {
                   <span>{plural(letter.attempts, "attempt")}</span>
                   {letter.origin !== "" && <span>from {letter.origin}</span>}
                 </p>
-                <p class="letter-event"><code>{letter.event}</code></p>
+                <p class="letter-event"><code>{beginning(letter.event)}</code></p>
                 {failed[key] !== undefined && <p class="problem" role="alert">{failed[key]}</p>}
               </div>
               <div class="letter-actions">

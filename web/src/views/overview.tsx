@@ -7,7 +7,7 @@ import { PipelineCard } from "../parts/pipeline_card";
 import { StorageCard } from "../parts/storage_card";
 import { verdictOf } from "../parts/proofs";
 import { pipelineKey, statsProof } from "../logic/proof";
-import { age, count, rate } from "../logic/words";
+import { age, rate, shortCount } from "../logic/words";
 import type { Pipeline, PlaneName } from "../protocol";
 import { useTick, useTopics } from "../state/hooks";
 import type { Store } from "../state/store";
@@ -55,7 +55,7 @@ export function OverviewView(): JSX.Element {
   const statsNow = statsProof(stats, store.since_s(store.stats_ms) ?? 0, heard);
   const { verdict } = store.check;
   const now = verdictOf(store);
-  const missing = verdict.kind === "behind" ? `${count(verdict.by)} missing` : "";
+  const missing = verdict.kind === "behind" ? `${shortCount(verdict.by)} missing` : "";
   return (
     <>
       {!heard && store.status_ms !== null && (
@@ -65,7 +65,7 @@ export function OverviewView(): JSX.Element {
       {planes && (
         <ol class="planes" aria-label="The planes, in the order the events go">
           <Station name="Ingestion" what="into the queue"><Cards of={ingest} store={store} /></Station>
-          <Flow perSecond={rateOf(ingest)} note={backlog === null ? "" : `${count(backlog)} queued`} known={heard} />
+          <Flow perSecond={rateOf(ingest)} note={backlog === null ? "" : `${shortCount(backlog)} queued`} known={heard} />
           <Station name="Processing" what="into the store"><Cards of={process} store={store} /></Station>
           <Flow perSecond={rateOf(process)} note="" known={heard} />
           <Station name="Storage" what="what the stats see"><StorageCard stats={stats} proof={statsNow} /></Station>
