@@ -42,6 +42,17 @@ function(tidemark_folder name)
   endif()
 endfunction()
 
+# tidemark_components(PREFIX) takes every folder below the current one for a component, whose target is tidemark_PREFIX_FOLDER.
+# The property TIDEMARK_COMPONENTS lists them all, for what links the program together.
+function(tidemark_components prefix)
+  file(GLOB lists CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(list ${lists})
+    get_filename_component(folder ${list} DIRECTORY)
+    add_subdirectory(${folder})
+    set_property(GLOBAL APPEND PROPERTY TIDEMARK_COMPONENTS tidemark_${prefix}_${folder})
+  endforeach()
+endfunction()
+
 # tidemark_test(NAME [SINGLE_THREADED] SOURCES file... DEPENDS target...) builds a GoogleTest program into bin/tests/.
 # Which builds have which tests, and why: docs/adr/0058-what-each-sanitizer-runs.md.
 function(tidemark_test name)

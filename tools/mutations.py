@@ -234,8 +234,8 @@ MUTATIONS = [
         "a dead letter that is retried is written as it was kept",
         "the row goes back to a state that is over, and a document deleted since comes back",
         (Edit("src/app/letter_retry.cc",
-              "    if (!current || documents == app_.components.audit_sources.end()) return",
-              "    if (!current || documents != app_.components.audit_sources.end()) return"),),
+              "    if (!current || !documents) return",
+              "    if (!current || documents) return"),),
         {"tidemark_app_test": ["LetterRetried.WritesTheDocumentThatTheSourceHasNow",
                                "LetterRetried.NeverBringsBackADocumentThatIsGone"]}),
     Mutation(

@@ -53,8 +53,20 @@ class Includes(unittest.TestCase):
         self.green("src/sandbox/store/update.cc", "bson/matcher.h")
         self.green("src/sandbox/change_stream/change_stream.cc", "sandbox/replication/oplog.h")
 
-    def test_the_command_line_sees_everything(self):
-        self.green("src/app/components.cc", "sinks/sqlite/sqlite_sink.h")
+    def test_the_list_of_components_sees_what_they_declare_and_no_more(self):
+        self.green("src/app/components.cc", "sinks/sqlite/component.h")
+        self.red("src/app/components.cc", "sinks/sqlite/sqlite_sink.h")
+        self.green("src/app/service.cc", "runtime/runner.h")
+
+    def test_sql_sinks_share_a_folder_that_no_other_component_sees(self):
+        self.green("src/sinks/sqlite/sink.cc", "sinks/sql/settings.h")
+        self.green("src/sinks/postgres/sink.cc", "sinks/sql/settings.h")
+        self.red("src/sinks/mongodb/sink.cc", "sinks/sql/settings.h")
+        self.red("src/sinks/sql/settings.cc", "sinks/sqlite/sink.h")
+
+    def test_components_describe_themselves_in_the_words_of_the_registry(self):
+        self.green("src/sinks/sqlite/component.cc", "registry/declarations.h")
+        self.red("src/core/sink.cc", "registry/declarations.h")
 
     def test_a_test_may_use_the_system_and_the_support_folder(self):
         self.green("src/positions/file/file_position_test.cc", "env/posix/file_system.h")

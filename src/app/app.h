@@ -8,8 +8,8 @@
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
 #include "env/posix/signals.h"
+#include "registry/components.h"
 #include "runtime/build.h"
-#include "runtime/components.h"
 
 namespace tidemark::app {
 

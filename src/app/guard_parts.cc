@@ -94,14 +94,12 @@ Result<guard::Look> make_look(App& app, const config::PipelineConfig& pipeline, 
 }
 
 Result<guard::AuditParts> make_audit_parts(App& app, const config::PipelineConfig& pipeline) {
-  const auto source = app.components.audit_sources.find(pipeline.source.type);
-  if (source == app.components.audit_sources.end())
+  const SourceComponent& source = app.components.sources.get(pipeline.source.type);
+  if (!source.audit)
     return cannot_audit(pipeline, "its source \"" + pipeline.source.type +
                                       "\" keeps no documents that its sink's could be compared with");
-  const auto* source_entry = app.components.sources.find(pipeline.source.type);
-  const auto* sink = app.components.sinks.find(pipeline.sink.type);
-  TIDEMARK_CHECK(source_entry != nullptr && sink != nullptr, "the parser let an unknown component through");
-  if (!sink->make.audit)
+  const SinkComponent& sink = app.components.sinks.get(pipeline.sink.type);
+  if (!sink.audit)
     return cannot_audit(pipeline,
                         "its sink \"" + pipeline.sink.type + "\" doesn't keep the documents as they are now");
   ComponentContext context = app.context();
@@ -111,17 +109,17 @@ Result<guard::AuditParts> make_audit_parts(App& app, const config::PipelineConfi
   TIDEMARK_ASSIGN(PipelineParts built, build_pipeline(pipeline, app.components, app.context()));
   if (built.starts_by_itself)
     return cannot_audit(pipeline, "it keeps no position, so nobody can say what its sink must hold by now");
-  TIDEMARK_ASSIGN(parts.source, source->second(pipeline.source.settings, context));
-  TIDEMARK_ASSIGN(parts.end, sink->make.audit(pipeline.sink.settings, context));
+  TIDEMARK_ASSIGN(parts.source, source.audit(pipeline.source.settings, context));
+  TIDEMARK_ASSIGN(parts.end, sink.audit(pipeline.sink.settings, context));
   parts.transforms = std::move(built.transforms);
   const auto whole = std::make_shared<PipelineParts>(std::move(built));
   parts.position = [whole](std::stop_token stop) {
     return whole->position_store().peek(whole->name, std::move(stop));
   };
-  parts.make_source = [&pipeline, source_entry, context] {
-    return source_entry->make(pipeline.source.settings, context);
+  parts.make_source = [&pipeline, &source, context] {
+    return source.make(pipeline.source.settings, context);
   };
-  parts.make_sink = [&pipeline, sink, context] { return sink->make.plain(pipeline.sink.settings, context); };
+  parts.make_sink = [&pipeline, &sink, context] { return sink.plain(pipeline.sink.settings, context); };
   parts.settings = meaning_of(pipeline);
   parts.clock = &app.clock;
   parts.files = &app.files;

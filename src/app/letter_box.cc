@@ -11,11 +11,10 @@ Result<std::unique_ptr<LetterBox>> LetterBox::create(App& app, const config::Pip
     return fail(React::kConfig, "pipeline \"" + pipeline.name + "\" keeps no dead letters",
                 "set on_reject = \"dead_letter\" and add [pipeline.dead_letters]");
   }
-  const auto* entry = app.components.dead_letters.find(pipeline.dead_letters->type);
-  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown kind of dead letters through");
+  const DeadLettersComponent& type = app.components.dead_letters.get(pipeline.dead_letters->type);
   ComponentContext context = app.context();
   context.pipeline = pipeline.name;
-  TIDEMARK_ASSIGN(auto store, entry->make(pipeline.dead_letters->settings, context));
+  TIDEMARK_ASSIGN(auto store, type.make(pipeline.dead_letters->settings, context));
   return std::unique_ptr<LetterBox>(new LetterBox(app, pipeline, std::move(store)));
 }
 

@@ -19,21 +19,18 @@ class LetterRetry {
 
   Result<std::string> run(const DeadLetter& letter, std::stop_token stop) {
     for (const config::Component& component : pipeline_.transforms) {
-      const auto* entry = app_.components.transforms.find(component.type);
-      TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown transform through");
-      TIDEMARK_ASSIGN(auto transform, entry->make(component.settings, context_));
+      TIDEMARK_ASSIGN(auto transform,
+                      app_.components.transforms.get(component.type).make(component.settings, context_));
       transforms_.push_back(std::move(transform));
     }
-    const auto* sink = app_.components.sinks.find(pipeline_.sink.type);
-    TIDEMARK_CHECK(sink != nullptr, "the parser let an unknown sink through");
-    TIDEMARK_ASSIGN(sink_, sink->make.plain(pipeline_.sink.settings, context_));
-    const auto documents = app_.components.audit_sources.find(pipeline_.source.type);
-    const bool current =
-        sink->make.needs_full_documents && sink->make.needs_full_documents(pipeline_.sink.settings);
+    const SinkComponent& sink = app_.components.sinks.get(pipeline_.sink.type);
+    TIDEMARK_ASSIGN(sink_, sink.plain(pipeline_.sink.settings, context_));
+    const Make<AuditSource>& documents = app_.components.sources.get(pipeline_.source.type).audit;
+    const bool current = sink.needs_full_documents && sink.needs_full_documents(pipeline_.sink.settings);
     EventBatch memory;
     TIDEMARK_ASSIGN(Event event, event_of(letter, memory));
-    if (!current || documents == app_.components.audit_sources.end()) return deliver(event, memory, stop);
-    TIDEMARK_ASSIGN(source_, documents->second(pipeline_.source.settings, context_));
+    if (!current || !documents) return deliver(event, memory, stop);
+    TIDEMARK_ASSIGN(source_, documents(pipeline_.source.settings, context_));
     TIDEMARK_TRY(source_->open(stop));
     auto done = deliver_present(event, stop);
     source_->close();

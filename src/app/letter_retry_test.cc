@@ -71,16 +71,20 @@ class LetterRetried : public ::testing::Test {
     pipeline_.name = "orders";
     pipeline_.source.type = "documents";
     pipeline_.sink.type = "rows";
-    app_.components.audit_sources["documents"] =
-        [this](const config::Settings&, const ComponentContext&) -> Result<std::unique_ptr<AuditSource>> {
+    SourceComponent documents;
+    documents.spec = {.kind = "source", .type = "documents"};
+    documents.audit = [this](const config::Settings&,
+                             const ComponentContext&) -> Result<std::unique_ptr<AuditSource>> {
       return std::make_unique<Documents>(world_);
     };
-    SinkFactories rows;
+    app_.components.sources.add(std::move(documents));
+    SinkComponent rows;
+    rows.spec = {.kind = "sink", .type = "rows"};
     rows.plain = [this](const config::Settings&, const ComponentContext&) -> Result<std::unique_ptr<Sink>> {
       return std::make_unique<Rows>(world_);
     };
     rows.needs_full_documents = [](const config::Settings&) { return true; };
-    app_.components.sinks.add({.kind = "sink", .type = "rows"}, rows);
+    app_.components.sinks.add(std::move(rows));
   }
 
   Result<std::string> retry(std::string_view document) {

@@ -109,8 +109,8 @@ Status Service::build_pipeline(const config::PipelineConfig& pipeline) {
 Status Service::build_stats() {
   std::vector<std::unique_ptr<StatsProbe>> probes;
   for (const config::Component& stats : file_.stats) {
-    const auto* entry = app_.components.stats.find(stats.type);
-    TIDEMARK_ASSIGN(auto probe, entry->make(stats.settings, app_.context()));
+    const StatsComponent& type = app_.components.stats.get(stats.type);
+    TIDEMARK_ASSIGN(auto probe, type.make(stats.settings, app_.context()));
     probes.push_back(std::move(probe));
   }
   stats_ = std::make_unique<StatsWatch>(std::move(probes), kStatsInterval, app_.clock);

@@ -80,13 +80,15 @@ int connect(PipelineParts& parts) {
 }
 
 // The same for the sink, as far as it can be looked at without changing anything, and for the dead letters.
-int connect_beyond(PipelineParts& parts) {
+int connect_beyond(App& app, const config::PipelineConfig& pipeline, PipelineParts& parts) {
   const auto unreachable = [](const Error& error) {
     const int code = report(error);
     return code == kTemporary ? static_cast<int>(kUnavailable) : code;
   };
-  if (!parts.lanes.empty()) {
-    const auto notes = parts.lanes.front()->rehearse({});
+  if (const Preflight& look = app.components.sinks.get(pipeline.sink.type).preflight) {
+    ComponentContext context = app.context();
+    context.pipeline = pipeline.name;
+    const auto notes = look(pipeline.sink.settings, context, {});
     if (!notes) return unreachable(notes.error());
     for (const std::string& note : *notes) std::printf("  note: %s\n", note.c_str());
   }
@@ -110,8 +112,8 @@ int check_server(App& app, const config::File& file) {
     }
   }
   for (const config::Component& stats : file.stats) {
-    const auto* entry = app.components.stats.find(stats.type);
-    if (const auto probe = entry->make(stats.settings, app.context()); !probe)
+    const StatsComponent& type = app.components.stats.get(stats.type);
+    if (const auto probe = type.make(stats.settings, app.context()); !probe)
       code = std::max(code, report(probe.error()));
   }
   return code;
@@ -139,7 +141,7 @@ int check_command(App& app, const CheckOptions& options) {
       std::fprintf(stderr, "tidemark: warning: %s\n", warning.c_str());
     if (options.connect) {
       code = std::max(code, connect(*parts));
-      code = std::max(code, connect_beyond(*parts));
+      code = std::max(code, connect_beyond(app, pipeline, *parts));
     }
   }
   // Its parts are the pipelines' own: what is wrong with those was said above.

@@ -43,10 +43,6 @@ class Sink {
   virtual WriteResult write(std::span<const Event> events, std::stop_token stop) = 0;
   virtual void close() = 0;
 
-  // For `check --connect`: looks at what open() would find and changes nothing. What an operator should know, a line each; an
-  // error where open() could not succeed. Called on a sink that isn't open.
-  virtual Result<std::vector<std::string>> rehearse(std::stop_token) { return std::vector<std::string>(); }
-
   // Bytes of the write-ahead log that the destination keeps in a file beside its own; empty where it has none, or it can't
   // be told. Any thread, also while write() runs.
   virtual std::optional<uint64_t> wal_bytes() const { return std::nullopt; }

@@ -1,6 +1,5 @@
 #include "runtime/build.h"
 
-#include "base/check.h"
 #include "runtime/names.h"
 #include "runtime/volatile_start.h"
 
@@ -24,17 +23,18 @@ PipelineLimits limits_of(const config::PipelineConfig& pipeline) {
   return limits;
 }
 
-template <class Factory>
-const Factory& factory_of(const config::Registry<Factory>& registry, const std::string& type) {
-  const auto* entry = registry.find(type);
-  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown component type through");
-  return entry->make;
+bool keeps_current(const SinkComponent& sink, const config::Settings& settings) {
+  return sink.needs_full_documents && sink.needs_full_documents(settings);
+}
+
+std::optional<TablePattern> pattern_of(const SinkComponent& sink, const config::Settings& settings) {
+  return sink.pattern ? sink.pattern(settings) : std::nullopt;
 }
 
 // What is wrong between the parts though each is right alone.
 // `acknowledges`: the source has positions of its own.
-Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& sink,
-                 const PipelineLimits& limits, bool acknowledges) {
+Status check_fit(const config::PipelineConfig& pipeline, const SourceComponent& source_type,
+                 const SinkComponent& sink, const PipelineLimits& limits, bool acknowledges) {
   const config::Settings& source = pipeline.source.settings;
   const config::Settings& to = pipeline.sink.settings;
   if (limits.lanes > sink.lanes_max) {
@@ -42,12 +42,14 @@ Status check_fit(const config::PipelineConfig& pipeline, const SinkFactories& si
                                                   std::to_string(sink.lanes_max) +
                                                   (sink.lanes_max == 1 ? " lane" : " lanes")));
   }
-  const bool stream = pipeline.source.type == "mongodb";
-  const bool current = stream && sink.needs_full_documents && sink.needs_full_documents(to);
-  const auto wider = [&](std::string_view field, const auto& is_apart) {
-    return current && is_apart && source.string(field).empty() && !is_apart(to);
+  const bool stream = source_type.is_change_stream;
+  const bool current = stream && keeps_current(sink, to);
+  const auto pattern = pattern_of(sink, to);
+  const auto wider = [&](std::string_view field, bool is_apart) {
+    return current && sink.pattern && source.string(field).empty() && !is_apart;
   };
-  if (wider("collection", sink.is_per_collection) || wider("database", sink.is_per_database)) {
+  if (wider("collection", pattern && pattern->has_collection()) ||
+      wider("database", pattern && pattern->has_database())) {
     return fail(to.error(
         "table",
         "the source reads more than one collection, whose documents would share a table and their ids",
@@ -110,20 +112,19 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
   PipelineParts parts;
   parts.name = pipeline.name;
   parts.limits = limits_of(pipeline);
-  const SinkFactories& sink = factory_of(components.sinks, pipeline.sink.type);
+  const SourceComponent& source = components.sources.get(pipeline.source.type);
+  const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
   const config::Settings& to = pipeline.sink.settings;
   for (std::string& name : reserved_names(pipeline, pipeline, components))
     context.reserved.push_back(std::move(name));
-  context.keeps_documents = sink.needs_full_documents && sink.needs_full_documents(to);
-  context.keeps_collections_apart =
-      context.keeps_documents || (sink.is_per_collection && sink.is_per_collection(to));
-  TIDEMARK_ASSIGN(parts.source,
-                  factory_of(components.sources, pipeline.source.type)(pipeline.source.settings, context));
+  context.keeps_documents = keeps_current(sink, to);
+  const auto pattern = pattern_of(sink, to);
+  context.keeps_collections_apart = context.keeps_documents || (pattern && pattern->has_collection());
+  TIDEMARK_ASSIGN(parts.source, source.make(pipeline.source.settings, context));
   const bool acknowledges = parts.source->own_positions() != nullptr;
-  TIDEMARK_TRY(check_fit(pipeline, sink, parts.limits, acknowledges));
+  TIDEMARK_TRY(check_fit(pipeline, source, sink, parts.limits, acknowledges));
   for (const config::Component& transform : pipeline.transforms) {
-    TIDEMARK_ASSIGN(auto made,
-                    factory_of(components.transforms, transform.type)(transform.settings, context));
+    TIDEMARK_ASSIGN(auto made, components.transforms.get(transform.type).make(transform.settings, context));
     parts.transforms.push_back(std::move(made));
   }
   TIDEMARK_ASSIGN(parts.concealment, Concealment::of(parts.transforms));
@@ -146,17 +147,17 @@ Result<PipelineParts> build_pipeline(const config::PipelineConfig& pipeline, con
     } else if (sink.own_positions) {
       TIDEMARK_ASSIGN(parts.positions, sink.own_positions(pipeline.sink.settings, context));
     } else {
-      TIDEMARK_ASSIGN(parts.positions, factory_of(components.positions, pipeline.position->type)(
-                                           pipeline.position->settings, context));
-      if (pipeline.position->type == "memory") {
+      const PositionComponent& positions = components.positions.get(pipeline.position->type);
+      TIDEMARK_ASSIGN(parts.positions, positions.make(pipeline.position->settings, context));
+      if (positions.begins_at_now) {
         parts.positions = start_at_now(std::move(parts.positions), *parts.source);
         parts.starts_by_itself = true;
       }
     }
   }
   if (pipeline.dead_letters) {
-    TIDEMARK_ASSIGN(parts.dead_letters, factory_of(components.dead_letters, pipeline.dead_letters->type)(
-                                            pipeline.dead_letters->settings, context));
+    TIDEMARK_ASSIGN(parts.dead_letters, components.dead_letters.get(pipeline.dead_letters->type)
+                                            .make(pipeline.dead_letters->settings, context));
   }
   return parts;
 }

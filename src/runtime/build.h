@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/parser.h"
-#include "runtime/components.h"
+#include "registry/components.h"
 #include "runtime/runner.h"
 
 namespace tidemark {

@@ -1,23 +1,25 @@
 #include "runtime/names.h"
 
-#include "base/check.h"
 #include "bson/document.h"
 #include "core/watched_names.h"
 
 namespace tidemark {
 namespace {
 
-const SinkFactories& sink_of(const config::PipelineConfig& pipeline, const Components& components) {
-  const auto* entry = components.sinks.find(pipeline.sink.type);
-  TIDEMARK_CHECK(entry != nullptr, "the parser let an unknown component type through");
-  return entry->make;
+// The pattern where two collections under one name would harm each other, in a pipeline that has collections.
+std::optional<TablePattern> pattern_at_risk(const config::PipelineConfig& pipeline, const SinkComponent& sink,
+                                            const Components& components) {
+  const config::Settings& to = pipeline.sink.settings;
+  if (!components.sources.get(pipeline.source.type).is_change_stream || !sink.pattern) return std::nullopt;
+  if (sink.keeps_namespaces && sink.keeps_namespaces(to)) return std::nullopt;
+  return sink.pattern(to);
 }
 
 std::string text_of(const Namespace& ns) {
   return std::string(ns.database) + "." + std::string(ns.collection);
 }
 
-Status check_ambiguity(const config::PipelineConfig& pipeline, const SinkFactories& sink,
+Status check_ambiguity(const config::PipelineConfig& pipeline, const SinkComponent& sink,
                        const TablePattern& pattern) {
   // One database's collections are kept apart by {collection} alone.
   if (!pipeline.source.settings.string("database").empty()) return {};
@@ -28,7 +30,7 @@ Status check_ambiguity(const config::PipelineConfig& pipeline, const SinkFactori
   TableName table;
   pattern.expand(one, table);
   return fail(pipeline.sink.settings.error(
-      sink.target_field,
+      sink.pattern_field,
       "two collections may lead to one name: " + text_of(one) + " and " + text_of(other) + " both to '" +
           table.text() + "', and each would write over the other's documents",
       "part the two by something that no database's name can hold: \"{database}.{collection}\""));
@@ -36,7 +38,7 @@ Status check_ambiguity(const config::PipelineConfig& pipeline, const SinkFactori
 
 // What an event of the watched database can reach by the name of its collection alone. One of another database, where that
 // is a part of the name, is refused when it comes.
-Status check_own_names(const config::PipelineConfig& pipeline, const SinkFactories& sink,
+Status check_own_names(const config::PipelineConfig& pipeline, const SinkComponent& sink,
                        const TablePattern& pattern) {
   if (!sink.own_names) return {};
   const config::Settings& source = pipeline.source.settings;
@@ -49,7 +51,7 @@ Status check_own_names(const config::PipelineConfig& pipeline, const SinkFactori
     if (!reached || (!collection.empty() && collection != *reached)) continue;
     if (exclude && !database.empty() && exclude->has(database, *reached)) continue;
     return fail(pipeline.sink.settings.error(
-        sink.target_field,
+        sink.pattern_field,
         "a collection named " + *reached + " would be written into " + own.text() +
             ", where the pipeline keeps its position",
         "set position_database to a database that no collection is written to" +
@@ -62,50 +64,41 @@ Status check_own_names(const config::PipelineConfig& pipeline, const SinkFactori
 }  // namespace
 
 Status check_names(const config::PipelineConfig& pipeline, const Components& components) {
-  const SinkFactories& sink = sink_of(pipeline, components);
-  if (pipeline.source.type != "mongodb" || !sink.target) return {};
-  const auto pattern = sink.target(pipeline.sink.settings);
+  const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
+  const auto pattern = pattern_at_risk(pipeline, sink, components);
   if (!pattern) return {};
   TIDEMARK_TRY(check_ambiguity(pipeline, sink, *pattern));
   return check_own_names(pipeline, sink, *pattern);
 }
 
 Status check_names_to_run(const config::PipelineConfig& pipeline, const Components& components) {
-  const SinkFactories& sink = sink_of(pipeline, components);
-  if (pipeline.source.type != "mongodb" || !sink.target || sink.keeps_owners) return {};
-  const auto pattern = sink.target(pipeline.sink.settings);
+  const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
+  if (sink.keeps_owners) return {};
+  const auto pattern = pattern_at_risk(pipeline, sink, components);
   return pattern ? check_ambiguity(pipeline, sink, *pattern) : Status();
 }
 
 std::vector<std::string> reserved_names(const config::PipelineConfig& pipeline,
                                         const config::PipelineConfig& other, const Components& components) {
-  const config::Component& sink = pipeline.sink;
   std::vector<std::string> names;
-  // Names in one file, or of one deployment.
-  const auto is_here = [&](const config::Component& part, const char* place) {
-    return part.type == sink.type && part.settings.string(place) == sink.settings.string(place);
+  const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
+  if (!sink.keeps) return names;
+  const std::string place = sink.keeps(pipeline.sink.settings).place;
+  const auto add = [&](const Keeps& keeps, const config::Settings& settings) {
+    if (!keeps) return;
+    KeptNames kept = keeps(settings);
+    if (kept.place == place) names.insert(names.end(), kept.names.begin(), kept.names.end());
   };
-  const auto add_store = [&](const std::optional<config::Component>& store) {
-    if (!store) return;
-    if (sink.type == "sqlite" && is_here(*store, "path")) names.emplace_back("dead_letters");
-    if (sink.type == "mongodb" && is_here(*store, "uri"))
-      names.push_back(store->settings.string("database") + "." + store->settings.string("collection"));
-  };
-  add_store(other.position);
-  add_store(other.dead_letters);
-  if ((sink.type == "sqlite" && is_here(other.sink, "path")) ||
-      (sink.type == "postgres" && is_here(other.sink, "uri")))
-    for (const char* table : {"position_table", "owner_table"})
-      names.push_back(other.sink.settings.string(table));
-  const SinkFactories& factories = sink_of(other, components);
-  if (sink.type == "mongodb" && is_here(other.sink, "uri") && factories.own_names)
-    for (const TableName& own : factories.own_names(other.sink.settings)) names.push_back(own.text());
+  if (other.position) add(components.positions.get(other.position->type).keeps, other.position->settings);
+  if (other.dead_letters)
+    add(components.dead_letters.get(other.dead_letters->type).keeps, other.dead_letters->settings);
+  add(components.sinks.get(other.sink.type).keeps, other.sink.settings);
   return names;
 }
 
 std::vector<std::string> name_warnings(const config::PipelineConfig& pipeline, const Components& components) {
-  const SinkFactories& sink = sink_of(pipeline, components);
-  if (pipeline.source.type != "mongodb" || !sink.needs_full_documents ||
+  const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
+  if (!components.sources.get(pipeline.source.type).is_change_stream || !sink.needs_full_documents ||
       !sink.needs_full_documents(pipeline.sink.settings))
     return {};
   const config::Settings& source = pipeline.source.settings;

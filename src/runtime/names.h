@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/parser.h"
-#include "runtime/components.h"
+#include "registry/components.h"
 
 namespace tidemark {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/component.h"
-#include "positions/file/store.h"
+#include "positions/file/component.h"
 #include "sim/pipeline.h"
 
 namespace tidemark::sim {
@@ -25,7 +25,7 @@ std::unique_ptr<PositionStore> Pipeline::make_store() const {
   context.pipeline = profile_.name;
   context.clock = &around_.clock;
   context.files = &around_.disk;
-  return *make_file_position(settings, context);
+  return *file_position_component().make(settings, context);
 }
 
 // What the file says, judged by the format alone; empty when there is none or it holds no position.

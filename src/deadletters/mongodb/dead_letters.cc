@@ -1,10 +1,9 @@
-#include "deadletters/mongodb/dead_letters.h"
-
 #include <algorithm>
 
 #include "base/log.h"
 #include "bson/json.h"
 #include "config/fields.h"
+#include "deadletters/mongodb/component.h"
 #include "mongo/client.h"
 
 namespace tidemark {
@@ -239,9 +238,7 @@ class MongodbDeadLetters final : public DeadLetterStore {
   bool lost_ = false;  // it was another one before
 };
 
-}  // namespace
-
-config::ComponentSpec mongodb_dead_letters_spec() {
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
@@ -258,8 +255,8 @@ config::ComponentSpec mongodb_dead_letters_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<DeadLetterStore>> make_mongodb_dead_letters(const config::Settings& settings,
-                                                                   const ComponentContext& context) {
+Result<std::unique_ptr<DeadLetterStore>> make(const config::Settings& settings,
+                                              const ComponentContext& context) {
   const std::string& database = settings.string("database");
   const std::string& collection = settings.string("collection");
   for (const char* field : {"database", "collection"}) {
@@ -270,6 +267,18 @@ Result<std::unique_ptr<DeadLetterStore>> make_mongodb_dead_letters(const config:
                                        "grant the user the role `readWrite` on " + database});
   if (!client) return fail(settings.error("uri", client.error().what, client.error().hint));
   return std::make_unique<MongodbDeadLetters>(std::move(*client), database, collection, *context.clock);
+}
+
+KeptNames keeps(const config::Settings& settings) {
+  return {"mongodb " + settings.string("uri"),
+          {settings.string("database") + "." + settings.string("collection")}};
+}
+
+}  // namespace
+
+const DeadLettersComponent& mongodb_dead_letters_component() {
+  static const DeadLettersComponent component{.spec = make_spec(), .make = make, .keeps = keeps};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,11 +1,10 @@
-#include "deadletters/rabbitmq/dead_letters.h"
-
 #include <functional>
 
 #include "amqp/publisher.h"
 #include "amqp/session.h"
 #include "amqp/spec.h"
 #include "config/fields.h"
+#include "deadletters/rabbitmq/component.h"
 #include "deadletters/rabbitmq/letter.h"
 
 namespace tidemark {
@@ -234,9 +233,7 @@ class RabbitDeadLetters final : public DeadLetterStore {
   bool untouched_ = true;  // the scan has taken no message yet
 };
 
-}  // namespace
-
-config::ComponentSpec rabbitmq_dead_letters_spec() {
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
@@ -272,8 +269,8 @@ config::ComponentSpec rabbitmq_dead_letters_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<DeadLetterStore>> make_rabbitmq_dead_letters(const config::Settings& settings,
-                                                                    const ComponentContext& context) {
+Result<std::unique_ptr<DeadLetterStore>> make(const config::Settings& settings,
+                                              const ComponentContext& context) {
   Options options;
   TIDEMARK_ASSIGN(options.connection,
                   amqp::connection_options(settings, "rabbitmq dead letters '" + context.pipeline + "'"));
@@ -290,6 +287,13 @@ Result<std::unique_ptr<DeadLetterStore>> make_rabbitmq_dead_letters(const config
   options.attempts_max = static_cast<int>(settings.integer("attempts_max"));
   options.scan_max = static_cast<size_t>(settings.integer("scan_max"));
   return std::make_unique<RabbitDeadLetters>(std::move(options), *context.clock);
+}
+
+}  // namespace
+
+const DeadLettersComponent& rabbitmq_dead_letters_component() {
+  static const DeadLettersComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

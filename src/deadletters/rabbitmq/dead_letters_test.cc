@@ -1,11 +1,10 @@
 // The store against a broker of its own.
-#include "deadletters/rabbitmq/dead_letters.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "amqp/types.h"
 #include "bson/document.h"
+#include "deadletters/rabbitmq/component.h"
 #include "env/posix/clock.h"
 #include "support/process.h"
 #include "support/rabbitmq.h"
@@ -45,7 +44,7 @@ class RabbitLetters : public ::testing::Test {
     ComponentContext context;
     context.pipeline = "process";
     context.clock = &clock_;
-    auto store = make_rabbitmq_dead_letters(settings_, context);
+    auto store = rabbitmq_dead_letters_component().make(settings_, context);
     EXPECT_TRUE(store) << store.error().describe();
     return std::move(*store);
   }
@@ -305,9 +304,9 @@ TEST_F(RabbitLetters, SettingsAreCheckedWithoutABroker) {
   settings_.set("retry_queue", dead_);
   ComponentContext context;
   context.clock = &clock_;
-  EXPECT_EQ(make_rabbitmq_dead_letters(settings_, context).error().react, React::kConfig);
+  EXPECT_EQ(rabbitmq_dead_letters_component().make(settings_, context).error().react, React::kConfig);
   settings_.set("queue", "");
-  EXPECT_EQ(make_rabbitmq_dead_letters(settings_, context).error().react, React::kConfig);
+  EXPECT_EQ(rabbitmq_dead_letters_component().make(settings_, context).error().react, React::kConfig);
 }
 
 TEST_F(RabbitLetters, GoBackInClearAndAreKeptHidden) {

@@ -1,11 +1,10 @@
-#include "deadletters/sqlite/dead_letters.h"
-
 #include <cassert>
 #include <iterator>
 
 #include <sqlite3.h>
 
 #include "config/fields.h"
+#include "deadletters/sqlite/component.h"
 
 namespace tidemark {
 namespace {
@@ -280,9 +279,7 @@ class SqliteDeadLetters final : public DeadLetterStore {
   std::unique_ptr<sqlite3, CloseDatabase> database_;
 };
 
-}  // namespace
-
-config::ComponentSpec sqlite_dead_letters_spec() {
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "dead_letters";
@@ -296,12 +293,22 @@ config::ComponentSpec sqlite_dead_letters_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<DeadLetterStore>> make_sqlite_dead_letters(const config::Settings& settings,
-                                                                  const ComponentContext&) {
+Result<std::unique_ptr<DeadLetterStore>> make(const config::Settings& settings, const ComponentContext&) {
   const std::string& path = settings.string("path");
   if (path.empty() || path == ":memory:")
     return fail(settings.error("path", "dead letters need a file", "name one: path = \"dead-letters.db\""));
   return std::make_unique<SqliteDeadLetters>(path);
+}
+
+KeptNames keeps(const config::Settings& settings) {
+  return {"sqlite " + settings.string("path"), {"dead_letters"}};
+}
+
+}  // namespace
+
+const DeadLettersComponent& sqlite_dead_letters_component() {
+  static const DeadLettersComponent component{.spec = make_spec(), .make = make, .keeps = keeps};
+  return component;
 }
 
 }  // namespace tidemark

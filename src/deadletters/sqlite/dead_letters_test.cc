@@ -1,10 +1,9 @@
-#include "deadletters/sqlite/dead_letters.h"
-
 #include <fstream>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "deadletters/sqlite/component.h"
 #include "support/temp_folder.h"
 
 namespace tidemark {
@@ -15,7 +14,7 @@ class DeadLetters : public ::testing::Test {
   std::unique_ptr<DeadLetterStore> make(const std::string& path) {
     config::Settings settings;
     settings.set("path", path);
-    return make_sqlite_dead_letters(settings, {}).value();
+    return sqlite_dead_letters_component().make(settings, {}).value();
   }
   std::unique_ptr<DeadLetterStore> opened() {
     auto store = make(path_);
@@ -190,7 +189,7 @@ TEST_F(DeadLetters, WhatCannotBeOpenedSaysHowToReact) {
   EXPECT_EQ(make(path_)->open({}).error().react, React::kCorrupt);
   config::Settings settings;
   settings.set("path", std::string(":memory:"));
-  EXPECT_EQ(make_sqlite_dead_letters(settings, {}).error().react, React::kConfig);
+  EXPECT_EQ(sqlite_dead_letters_component().make(settings, {}).error().react, React::kConfig);
 }
 
 }  // namespace

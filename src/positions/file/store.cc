@@ -1,9 +1,8 @@
-#include "positions/file/store.h"
-
 #include <utility>
 
 #include "base/check.h"
 #include "config/fields.h"
+#include "positions/file/component.h"
 
 namespace tidemark {
 namespace {
@@ -146,17 +145,17 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& file_position_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<PositionStore>> make_file_position(const config::Settings& settings,
-                                                          const ComponentContext& context) {
+Result<std::unique_ptr<PositionStore>> make(const config::Settings& settings,
+                                            const ComponentContext& context) {
   return std::make_unique<FilePositionStore>(settings.string("path"), context.pipeline, *context.files,
                                              *context.clock);
+}
+
+}  // namespace
+
+const PositionComponent& file_position_component() {
+  static const PositionComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,9 +1,8 @@
-#include "positions/file/store.h"
-
 #include <gmock/gmock.h>
 
 #include "conformance/position_store_contract.h"
 #include "env/posix/file_system.h"
+#include "positions/file/component.h"
 #include "support/faulty_file_system.h"
 #include "support/manual_clock.h"
 #include "support/temp_folder.h"
@@ -20,7 +19,7 @@ struct FileHarness {
     context.pipeline = "orders";
     context.clock = &clock;
     context.files = &files;
-    return *make_file_position(settings, context);
+    return *file_position_component().make(settings, context);
   }
   void break_lease() { ASSERT_TRUE(disk.remove(path() + ".lock").has_value()); }
   bool corrupt() {
@@ -141,7 +140,7 @@ TEST(FilePosition, AMissingFolderIsTheOperatorsToMend) {
   context.pipeline = "orders";
   context.clock = &harness.clock;
   context.files = &harness.files;
-  auto store = *make_file_position(settings, context);
+  auto store = *file_position_component().make(settings, context);
   auto loaded = store->acquire(kContext, {});
   ASSERT_FALSE(loaded.has_value());
   EXPECT_EQ(loaded.error().react, React::kDenied);

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "config/fields.h"
 
 namespace tidemark {
 namespace {
@@ -76,26 +75,6 @@ class MemoryPositionStore final : public PositionStore {
 std::unique_ptr<PositionStore> make_memory_store(std::shared_ptr<PositionShelf> shelf, std::string pipeline,
                                                  Clock& clock) {
   return std::make_unique<MemoryPositionStore>(std::move(shelf), std::move(pipeline), clock);
-}
-
-const config::ComponentSpec& memory_position_spec() {
-  using namespace config::fields;
-  static const config::ComponentSpec spec{
-      .kind = "position",
-      .type = "memory",
-      .summary =
-          "Keeps the position in memory alone: it survives a dead cursor, never the process, and what "
-          "happens while the process is away is not delivered. For pipelines that are best effort by "
-          "contract (a sink `live`), for experiments and benchmarks.",
-      .fields = {choice(
-          "start", {"now"},
-          "Where the pipeline begins each time the process starts. `now` = behind the newest event.")}};
-  return spec;
-}
-
-Result<std::unique_ptr<PositionStore>> make_memory_position(const config::Settings&,
-                                                            const ComponentContext& context) {
-  return make_memory_store(std::make_shared<PositionShelf>(), context.pipeline, *context.clock);
 }
 
 }  // namespace tidemark

@@ -12,10 +12,8 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "config/field_spec.h"
-#include "config/settings.h"
-#include "core/component.h"
 #include "core/position_store.h"
+#include "env/clock.h"
 
 namespace tidemark {
 
@@ -33,11 +31,5 @@ class PositionShelf {
 
 std::unique_ptr<PositionStore> make_memory_store(std::shared_ptr<PositionShelf> shelf, std::string pipeline,
                                                  Clock& clock);
-
-const config::ComponentSpec& memory_position_spec();
-
-// A store over a shelf of its own.
-Result<std::unique_ptr<PositionStore>> make_memory_position(const config::Settings& settings,
-                                                            const ComponentContext& context);
 
 }  // namespace tidemark

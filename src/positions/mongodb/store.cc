@@ -1,7 +1,6 @@
-#include "positions/mongodb/store.h"
-
 #include "config/fields.h"
 #include "mongo/position_store.h"
+#include "positions/mongodb/component.h"
 
 namespace tidemark {
 namespace {
@@ -28,15 +27,8 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& mongodb_position_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<PositionStore>> make_mongodb_position(const config::Settings& settings,
-                                                             const ComponentContext& context) {
+Result<std::unique_ptr<PositionStore>> make(const config::Settings& settings,
+                                            const ComponentContext& context) {
   const std::string database = settings.string("database");
   mongo::ClientOptions options;
   options.uri = settings.string("uri");
@@ -54,6 +46,18 @@ Result<std::unique_ptr<PositionStore>> make_mongodb_position(const config::Setti
   lease.ttl = settings.duration("lease_ttl");
   return std::make_unique<mongo::LeasedPositionStore>(std::move(*client), database, std::move(lease),
                                                       *context.clock);
+}
+
+KeptNames keeps(const config::Settings& settings) {
+  return {"mongodb " + settings.string("uri"),
+          {settings.string("database") + "." + settings.string("collection")}};
+}
+
+}  // namespace
+
+const PositionComponent& mongodb_position_component() {
+  static const PositionComponent component{.spec = make_spec(), .make = make, .keeps = keeps};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,7 +1,6 @@
-#include "positions/mongodb/store.h"
-
 #include <gtest/gtest.h>
 
+#include "positions/mongodb/component.h"
 #include "support/manual_clock.h"
 
 namespace tidemark {
@@ -14,7 +13,7 @@ TEST(MongodbPosition, RefusesAUriThatIsNone) {
   ComponentContext context;
   context.pipeline = "orders";
   context.clock = &clock;
-  const auto store = make_mongodb_position(settings, context);
+  const auto store = mongodb_position_component().make(settings, context);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().react, React::kConfig);
   EXPECT_TRUE(store.error().what.starts_with("orders.toml:3:1"));
@@ -29,7 +28,7 @@ TEST(MongodbPosition, SaysWhereItIsWithoutThePassword) {
   ComponentContext context;
   context.pipeline = "orders";
   context.clock = &clock;
-  const auto store = make_mongodb_position(settings, context);
+  const auto store = mongodb_position_component().make(settings, context);
   ASSERT_TRUE(store);
   EXPECT_NE((*store)->describe().find("tidemark.positions"), std::string::npos);
   EXPECT_EQ((*store)->describe().find("hidden"), std::string::npos);

@@ -1,5 +1,3 @@
-#include "sinks/file/sink.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -7,6 +5,7 @@
 
 #include "base/log.h"
 #include "config/fields.h"
+#include "sinks/file/component.h"
 #include "sinks/file/format.h"
 #include "sinks/file/tail.h"
 
@@ -219,15 +218,7 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& file_sink_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Sink>> make_file_sink(const config::Settings& settings,
-                                             const ComponentContext& context) {
+Result<std::unique_ptr<Sink>> make(const config::Settings& settings, const ComponentContext& context) {
   if (context.lane_count > 1) {
     return fail(settings.error("type",
                                "the file sink has one lane, not " + std::to_string(context.lane_count),
@@ -235,6 +226,13 @@ Result<std::unique_ptr<Sink>> make_file_sink(const config::Settings& settings,
   }
   return std::make_unique<FileSink>(settings.string("path"), format_from(settings.string("format")),
                                     static_cast<uint64_t>(settings.bytes("rotate_bytes")), context);
+}
+
+}  // namespace
+
+const SinkComponent& file_sink_component() {
+  static const SinkComponent component{.spec = make_spec(), .plain = make};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,5 +1,3 @@
-#include "sinks/file/sink.h"
-
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +5,7 @@
 #include "bson/json_reader.h"
 #include "conformance/sink_contract.h"
 #include "env/posix/file_system.h"
+#include "sinks/file/component.h"
 #include "support/faulty_file_system.h"
 #include "support/manual_clock.h"
 #include "support/temp_folder.h"
@@ -38,7 +37,7 @@ struct FileHarness {
     context.clock = &clock;
     context.files = &files;
     context.lane_count = lanes;
-    return make_file_sink(settings, context);
+    return file_sink_component().plain(settings, context);
   }
 
   // The rotated files in their order, then the present one.

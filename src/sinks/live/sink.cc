@@ -1,10 +1,9 @@
-#include "sinks/live/sink.h"
-
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/fields.h"
+#include "sinks/live/component.h"
 #include "sinks/live/render.h"
 #include "sinks/live/ring.h"
 
@@ -59,15 +58,7 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& live_sink_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Sink>> make_live_sink(const config::Settings& settings,
-                                             const ComponentContext& context) {
+Result<std::unique_ptr<Sink>> make(const config::Settings& settings, const ComponentContext& context) {
   if (context.lane_count != 1)
     return fail(settings.error("", "a live feed shows events in the stream's order and has one lane",
                                "remove `lanes` from the pipeline"));
@@ -80,6 +71,13 @@ Result<std::unique_ptr<Sink>> make_live_sink(const config::Settings& settings,
   auto ring = std::make_shared<FeedRing>(context.pipeline, limits);
   if (context.plugboard != nullptr) context.plugboard->offer(std::shared_ptr<Feed>(ring));
   return std::make_unique<LiveSink>(std::move(ring), document_bytes_max, *context.clock);
+}
+
+}  // namespace
+
+const SinkComponent& live_sink_component() {
+  static const SinkComponent component{.spec = make_spec(), .plain = make};
+  return component;
 }
 
 }  // namespace tidemark

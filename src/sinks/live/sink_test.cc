@@ -1,7 +1,6 @@
-#include "sinks/live/sink.h"
-
 #include <gmock/gmock.h>
 
+#include "sinks/live/component.h"
 #include "sinks/live/render.h"
 #include "support/change_events.h"
 #include "support/manual_clock.h"
@@ -64,8 +63,8 @@ TEST(LiveSink, ALargeDocumentIsLeftOut) {
 TEST(LiveSink, OffersItsFeedUnderThePipelinesName) {
   testing::ManualClock clock;
   Plugboard plugboard;
-  auto sink =
-      make_live_sink(live_settings(), {.pipeline = "observe", .clock = &clock, .plugboard = &plugboard});
+  auto sink = live_sink_component().plain(live_settings(),
+                                          {.pipeline = "observe", .clock = &clock, .plugboard = &plugboard});
   ASSERT_TRUE(sink.has_value()) << sink.error().describe();
   ASSERT_EQ(plugboard.feeds().size(), 1u);
   const std::shared_ptr<Feed> feed = plugboard.feeds()[0];
@@ -87,7 +86,7 @@ TEST(LiveSink, OffersItsFeedUnderThePipelinesName) {
 
 TEST(LiveSink, WorksWithoutAReader) {
   testing::ManualClock clock;
-  auto sink = make_live_sink(live_settings(2), {.pipeline = "observe", .clock = &clock});
+  auto sink = live_sink_component().plain(live_settings(2), {.pipeline = "observe", .clock = &clock});
   ASSERT_TRUE(sink.has_value());
   const auto batch = testing::inserts(1, 5);
   EXPECT_TRUE((*sink)->write(batch->events(), {}).has_value());
@@ -95,12 +94,13 @@ TEST(LiveSink, WorksWithoutAReader) {
 
 TEST(LiveSink, RefusesWhatItCantDo) {
   testing::ManualClock clock;
-  auto lanes = make_live_sink(live_settings(), {.pipeline = "observe", .clock = &clock, .lane_count = 2});
+  auto lanes =
+      live_sink_component().plain(live_settings(), {.pipeline = "observe", .clock = &clock, .lane_count = 2});
   ASSERT_FALSE(lanes.has_value());
   EXPECT_EQ(lanes.error().react, React::kConfig);
   EXPECT_THAT(lanes.error().what, HasSubstr("one lane"));
-  auto document =
-      make_live_sink(live_settings(10, 1 << 16, 1 << 17), {.pipeline = "observe", .clock = &clock});
+  auto document = live_sink_component().plain(live_settings(10, 1 << 16, 1 << 17),
+                                              {.pipeline = "observe", .clock = &clock});
   ASSERT_FALSE(document.has_value());
   EXPECT_THAT(document.error().what, HasSubstr("larger than the ring"));
 }

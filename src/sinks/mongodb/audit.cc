@@ -5,7 +5,7 @@
 #include "sinks/mongodb/settings.h"
 #include "sinks/mongodb/statements.h"
 
-namespace tidemark {
+namespace tidemark::mongodb_sink {
 namespace {
 
 constexpr const char* kWho = "audit of the mongodb sink";
@@ -55,7 +55,7 @@ class MongodbAuditEnd final : public AuditEnd {
     const size_t bytes = event.after.size() +
                          (guard_.empty() ? 0 : guard_.size() + event.id.size() + kStringField) +
                          (event.after.find("_id") ? 0 : event.key.size());
-    if (bytes > mongodb_sink::kDocumentBytesMax) return fail(mongodb_sink::too_large(bytes));
+    if (bytes > kDocumentBytesMax) return fail(too_large(bytes));
     fill(row, event.after.find("_id").value_or(*key), event.after, {});
     return {};
   }
@@ -116,9 +116,8 @@ class MongodbAuditEnd final : public AuditEnd {
 
 }  // namespace
 
-Result<std::unique_ptr<AuditEnd>> make_mongodb_audit_end(const config::Settings& settings,
-                                                         const ComponentContext&) {
-  TIDEMARK_ASSIGN(mongodb_sink::Options options, mongodb_sink::options_of(settings));
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings, const ComponentContext&) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
   if (!options.current) {
     return fail(settings.error("mode",
                                "an audit compares documents, and in mode \"insert\" the destination keeps "
@@ -133,4 +132,4 @@ Result<std::unique_ptr<AuditEnd>> make_mongodb_audit_end(const config::Settings&
                                            std::move(*client));
 }
 
-}  // namespace tidemark
+}  // namespace tidemark::mongodb_sink

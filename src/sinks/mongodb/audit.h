@@ -10,10 +10,10 @@
 #include "core/audit.h"
 #include "core/component.h"
 
-namespace tidemark {
+namespace tidemark::mongodb_sink {
 
 // `settings` are the sink's own. kConfig for mode "insert", whose documents have no fixed relation to those of a source.
-Result<std::unique_ptr<AuditEnd>> make_mongodb_audit_end(const config::Settings& settings,
-                                                         const ComponentContext& context);
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings,
+                                                 const ComponentContext& context);
 
-}  // namespace tidemark
+}  // namespace tidemark::mongodb_sink

@@ -2,13 +2,10 @@
 
 #include <algorithm>
 
-#include "config/fields.h"
-
 namespace tidemark::mongodb_sink {
 namespace {
 
 constexpr const char* kDefaultPositionDatabase = "tidemark";
-constexpr const char* kDefaultPositionCollection = "tidemark_positions";
 
 Status check_names(const config::Settings& settings) {
   for (const char* field : {"database", "collection"}) {
@@ -117,52 +114,16 @@ std::vector<TableName> reserved_names(const Options& options, const ComponentCon
   return names;
 }
 
-config::ComponentSpec spec() {
-  using namespace config::fields;
-  config::ComponentSpec spec;
-  spec.kind = "sink";
-  spec.type = "mongodb";
-  spec.summary =
-      "Events as documents of a MongoDB deployment (4.2 or newer), always written to the majority and its "
-      "journals. With one lane, documents and position commit in one transaction where the deployment has "
-      "them. Replays do no harm in any form: mode \"insert\" takes a document that is there already for the "
-      "same one, mode \"current\" guards each document with the token it was written by. Needs `readWrite` "
-      "on the databases.";
-  spec.fields = {
-      uri("TIDEMARK_DESTINATION_URI", "The connection string of the destination."),
-      required(text("database", "The database. {database} stands for the event's own."), "\"{database}\""),
-      required(text("collection",
-                    "The collection. {database} and {collection} stand for the event's own; in mode "
-                    "\"current\" a source that watches more than one collection needs that."),
-               "\"{collection}\""),
-      choice("mode", {"current", "insert"},
-             "current: the destination holds each document as it is now; deletes remove it. insert: "
-             "documents are only added; an event that isn't an insert is rejected, and what has no document "
-             "(a drop, say) is passed over. A document without `_id` gets the event's own key as `_id`."),
-      with_example(list("unique_key",
-                        "Mode \"insert\": the fields, as dotted paths, by which a repeated event is known "
-                        "again. The unique index is created when absent. A document that lacks one of them "
-                        "is rejected. Without it `_id` alone counts."),
-                   "[\"raw.source\", \"raw.id\"]"),
-      text("guard_field", "_tidemark",
-           "Mode \"current\": the field that keeps the token of the event a document was written by. \"\" "
-           "for none: documents are exact copies, and a replay shows older states until it has caught up."),
-      choice("on_drop", {"apply", "ignore", "stop"},
-             "What a drop, rename or dropDatabase does in mode \"current\". apply: the documents go, or move "
-             "with the collection. ignore: they stay. stop: the pipeline stops."),
-      choice("transaction", {"auto", "off"},
-             "auto: documents and position in one transaction where the deployment has them. off: documents "
-             "first, the position after them."),
-      text("position_database",
-           "The database of the positions; by default `database`, or \"tidemark\" where that has "
-           "placeholders."),
-      text("position_collection", kDefaultPositionCollection,
-           "The collection of the positions, one document per pipeline."),
-      duration("lease_ttl", "30s", 12'000, 3'600'000,
-               "How long the lease on the position lasts after a save; after a crash the next instance waits "
-               "for what is left of it."),
-  };
-  return spec;
+std::optional<TablePattern> pattern_of(const config::Settings& settings) {
+  auto target = TablePattern::parse(settings.string("database") + "." + settings.string("collection"),
+                                    TablePattern::Schema::kAllowed);
+  return target ? std::optional(std::move(*target)) : std::nullopt;
+}
+
+std::vector<TableName> own_names(const config::Settings& settings) {
+  const auto options = options_of(settings);
+  if (!options) return {};
+  return {{options->position_database, options->position_collection}};
 }
 
 }  // namespace tidemark::mongodb_sink

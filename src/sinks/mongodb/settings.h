@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "config/field_spec.h"
 #include "config/settings.h"
 #include "core/component.h"
 #include "mongo/client.h"
@@ -13,6 +14,8 @@
 #include "sinks/mongodb/writer.h"
 
 namespace tidemark::mongodb_sink {
+
+inline constexpr const char* kDefaultPositionCollection = "tidemark_positions";
 
 struct Options {
   std::string uri;
@@ -34,6 +37,9 @@ Result<Options> options_of(const config::Settings& settings);
 // The collections that no event may write: positions, by the settings and by default, and what `context` names.
 std::vector<TableName> reserved_names(const Options& options, const ComponentContext& context);
 
-config::ComponentSpec spec();
+// Where events are written; empty where the settings don't say.
+std::optional<TablePattern> pattern_of(const config::Settings& settings);
+// The collections in which the pipeline keeps its position.
+std::vector<TableName> own_names(const config::Settings& settings);
 
 }  // namespace tidemark::mongodb_sink

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sinks/mongodb/sink.h"
+#include "sinks/mongodb/component.h"
 
 namespace tidemark::mongodb_sink {
 namespace {
@@ -73,9 +73,11 @@ TEST(MongodbSinkSettings, ACollectionsNameMayHoldDotsAndPlaceholders) {
   TableName name;
   options->writer.target.expand({"shop", "orders.old"}, name);
   EXPECT_EQ(name, (TableName{"copy_shop", "of.orders.old.now"}));
-  EXPECT_TRUE(mongodb_sink_is_per_collection(with));
-  EXPECT_TRUE(mongodb_sink_is_per_database(with));
-  EXPECT_FALSE(mongodb_sink_is_per_collection(settings()));
+  const auto pattern = mongodb_sink_component().pattern(with);
+  ASSERT_TRUE(pattern);
+  EXPECT_TRUE(pattern->has_collection());
+  EXPECT_TRUE(pattern->has_database());
+  EXPECT_FALSE(mongodb_sink_component().pattern(settings())->has_collection());
   EXPECT_EQ(options->position_database, "tidemark");
   EXPECT_EQ(options_of(settings())->position_database, "planes");
 }

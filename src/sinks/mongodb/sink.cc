@@ -4,13 +4,11 @@
 #include "sinks/mongodb/settings.h"
 #include "sinks/mongodb/writer.h"
 
-namespace tidemark {
+namespace tidemark::mongodb_sink {
 namespace {
 
 using mongo::Client;
 using mongo::LeasedPositionStore;
-using mongodb_sink::Options;
-using mongodb_sink::Writer;
 
 Error stopped() { return {React::kCancelled, "mongodb sink: stopped"}; }
 Error closed() { return {React::kRetry, "mongodb sink: the lease is not held; open it again"}; }
@@ -162,64 +160,31 @@ class MongodbTransactionalSink final : public TransactionalSink {
   bool transactions_ = false;
 };
 
-TablePattern target_of(const config::Settings& settings) {
-  auto target = TablePattern::parse(settings.string("database") + "." + settings.string("collection"),
-                                    TablePattern::Schema::kAllowed);
-  return target ? std::move(*target) : TablePattern();
-}
-
 }  // namespace
 
-config::ComponentSpec mongodb_sink_spec() { return mongodb_sink::spec(); }
-
-Result<std::unique_ptr<TransactionalSink>> make_mongodb_transactional(const config::Settings& settings,
-                                                                      const ComponentContext& context) {
-  TIDEMARK_ASSIGN(Options options, mongodb_sink::options_of(settings));
-  options.writer.reserved = mongodb_sink::reserved_names(options, context);
+Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Settings& settings,
+                                                              const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  options.writer.reserved = reserved_names(options, context);
   TIDEMARK_ASSIGN(std::shared_ptr<Client> client, options.client());
   TIDEMARK_ASSIGN(std::shared_ptr<Client> store_client, options.client());
   return std::make_unique<MongodbTransactionalSink>(options, std::move(client), std::move(store_client),
                                                     context);
 }
 
-Result<std::unique_ptr<Sink>> make_mongodb_sink(const config::Settings& settings,
-                                                const ComponentContext& context) {
-  TIDEMARK_ASSIGN(Options options, mongodb_sink::options_of(settings));
-  options.writer.reserved = mongodb_sink::reserved_names(options, context);
+Result<std::unique_ptr<Sink>> make_sink(const config::Settings& settings, const ComponentContext& context) {
+  TIDEMARK_ASSIGN(Options options, options_of(settings));
+  options.writer.reserved = reserved_names(options, context);
   TIDEMARK_ASSIGN(std::unique_ptr<Client> client, options.client());
   return std::make_unique<MongodbSink>(options, std::move(client), *context.clock);
 }
 
-Result<std::unique_ptr<PositionStore>> make_mongodb_sink_positions(const config::Settings& settings,
-                                                                   const ComponentContext& context) {
-  TIDEMARK_ASSIGN(const Options options, mongodb_sink::options_of(settings));
+Result<std::unique_ptr<PositionStore>> make_positions(const config::Settings& settings,
+                                                      const ComponentContext& context) {
+  TIDEMARK_ASSIGN(const Options options, options_of(settings));
   TIDEMARK_ASSIGN(std::shared_ptr<Client> client, options.client());
   return std::make_unique<LeasedPositionStore>(std::move(client), options.position_database,
                                                options.lease(context.pipeline), *context.clock);
 }
 
-bool mongodb_sink_is_per_collection(const config::Settings& settings) {
-  return target_of(settings).has_collection();
-}
-
-bool mongodb_sink_is_per_database(const config::Settings& settings) {
-  return target_of(settings).has_database();
-}
-
-std::optional<TablePattern> mongodb_sink_target(const config::Settings& settings) {
-  auto target = TablePattern::parse(settings.string("database") + "." + settings.string("collection"),
-                                    TablePattern::Schema::kAllowed);
-  return target ? std::optional(std::move(*target)) : std::nullopt;
-}
-
-std::vector<TableName> mongodb_sink_own_names(const config::Settings& settings) {
-  const auto options = mongodb_sink::options_of(settings);
-  if (!options) return {};
-  return {{options->position_database, options->position_collection}};
-}
-
-bool mongodb_sink_needs_full_documents(const config::Settings& settings) {
-  return settings.string("mode") == "current";
-}
-
-}  // namespace tidemark
+}  // namespace tidemark::mongodb_sink

@@ -2,11 +2,9 @@
 // thread each.
 #pragma once
 
-#include <memory>
+#include <cstdint>
+#include <span>
 
-#include "config/field_spec.h"
-#include "config/settings.h"
-#include "core/component.h"
 #include "core/sink.h"
 
 namespace tidemark {
@@ -28,10 +26,5 @@ class NullSink final : public Sink {
   uint64_t events_ = 0;
   uint64_t bytes_ = 0;
 };
-
-const config::ComponentSpec& null_sink_spec();
-
-Result<std::unique_ptr<Sink>> make_null_sink(const config::Settings& settings,
-                                             const ComponentContext& context);
 
 }  // namespace tidemark

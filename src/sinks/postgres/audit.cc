@@ -10,13 +10,11 @@
 #include "sinks/postgres/audit_sql.h"
 #include "sinks/postgres/letters.h"
 #include "sinks/postgres/rows.h"
+#include "sinks/postgres/sink.h"
 #include "sinks/postgres/tables.h"
 
-namespace tidemark {
+namespace tidemark::postgres {
 namespace {
-
-using postgres::Connection;
-using postgres::Rows;
 
 constexpr std::chrono::milliseconds kStatementTimeout = std::chrono::hours(1);
 constexpr size_t kPageMax = 10'000;
@@ -26,18 +24,15 @@ constexpr size_t kIdBytesMax = 4 * 1024 * 1024;  // of one statement
 constexpr size_t kKnownTablesMax = 10'000;
 
 struct Options {
-  postgres::ConnectionOptions connection;
+  ConnectionOptions connection;
   TablePattern table;
 };
 
 Result<Options> options_of(const config::Settings& settings, const ComponentContext& context) {
-  if (settings.string("mode") != "current") {
-    return fail(settings.error("mode", "an audit compares documents, and in mode \"log\" the rows are events",
-                               "audit a pipeline with mode = \"current\""));
-  }
   Options options;
+  TIDEMARK_ASSIGN(options.table, sql::audited_table(settings, kNaming));
   options.connection.uri = settings.string("uri");
-  if (options.connection.uri.empty() || !postgres::is_connection_string(options.connection.uri)) {
+  if (options.connection.uri.empty() || !is_connection_string(options.connection.uri)) {
     return fail(settings.error(
         "uri", "not a PostgreSQL connection string (it isn't shown, as it may hold a password)",
         "write postgresql://user:password@host:5432/database"));
@@ -47,9 +42,6 @@ Result<Options> options_of(const config::Settings& settings, const ComponentCont
   const auto timeout = settings.duration("statement_timeout");
   options.connection.statement_timeout =
       timeout.count() == 0 ? timeout : std::max(timeout, kStatementTimeout);
-  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kAllowed);
-  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
-  options.table = std::move(*table);
   return options;
 }
 
@@ -78,7 +70,7 @@ class PostgresAuditEnd final : public AuditEnd {
     if (!id) return fail(React::kReject, "the document has no _id");
     if (!options_.table.fixed()) {
       options_.table.expand(event.ns, table_name_);
-      if (!postgres::fits_name(table_name_))
+      if (!fits_name(table_name_))
         return fail(React::kReject, "the table name '" + table_name_.text() + "' is too long");
     }
     TIDEMARK_TRY(check_text(*id, event.after));
@@ -93,7 +85,7 @@ class PostgresAuditEnd final : public AuditEnd {
     if (!there) return AuditPage{last_id, true};
     limit = std::clamp<size_t>(limit, 1, kPageMax);
     const std::string params[] = {last_id};
-    TIDEMARK_ASSIGN(const Rows rows, ask(postgres::page_sql(table_, limit), params, stop));
+    TIDEMARK_ASSIGN(const Rows rows, ask(page_sql(table_, limit), params, stop));
     AuditPage page{last_id, rows.rows.size() < limit};
     TIDEMARK_TRY(hand_out(rows, buckets.field, visit));
     if (!rows.empty()) page.last_id = row_.id;
@@ -117,8 +109,8 @@ class PostgresAuditEnd final : public AuditEnd {
       }
       ids = ids.subspan(count);
       if (texts.empty()) continue;
-      const std::string params[] = {postgres::array_text(texts)};
-      TIDEMARK_ASSIGN(const Rows rows, ask(postgres::lookup_sql(table_), params, stop));
+      const std::string params[] = {array_text(texts)};
+      TIDEMARK_ASSIGN(const Rows rows, ask(lookup_sql(table_), params, stop));
       TIDEMARK_TRY(hand_out(rows, {}, visit));
     }
     return {};
@@ -130,24 +122,22 @@ class PostgresAuditEnd final : public AuditEnd {
     std::map<std::optional<int64_t>, uint64_t> counts;
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
     if (!there) return counts;
-    const std::vector<std::string> params = postgres::time_paths(buckets.field);
-    TIDEMARK_ASSIGN(const Rows rows,
-                    ask(postgres::counts_sql(table_, buckets.field, buckets.width_ms), params, stop));
+    const std::vector<std::string> params = time_paths(buckets.field);
+    TIDEMARK_ASSIGN(const Rows rows, ask(counts_sql(table_, buckets.field, buckets.width_ms), params, stop));
     bool any_wrapped = false;
     for (const auto& row : rows.rows) {
       const bool wrapped = row[2] == "1";
       any_wrapped = any_wrapped || wrapped;
       if (!wrapped)
-        counts[postgres::number_or_null(row[0])] +=
-            static_cast<uint64_t>(postgres::number_or_null(row[1]).value_or(0));
+        counts[number_or_null(row[0])] += static_cast<uint64_t>(number_or_null(row[1]).value_or(0));
     }
     if (!any_wrapped) return counts;
     const auto count = [&](const AuditRow& row) -> Status {
       ++counts[bucket_of(row.time_ms, buckets)];
       return {};
     };
-    TIDEMARK_TRY(hand_out_all(postgres::wrapped_sql(table_, buckets.field),
-                              postgres::parents_of(buckets.field), buckets.field, count, std::move(stop)));
+    TIDEMARK_TRY(hand_out_all(wrapped_sql(table_, buckets.field), parents_of(buckets.field), buckets.field,
+                              count, std::move(stop)));
     return counts;
   }
 
@@ -160,7 +150,7 @@ class PostgresAuditEnd final : public AuditEnd {
       sums.add(row, buckets);
       return {};
     };
-    TIDEMARK_TRY(hand_out_all(postgres::rows_sql(table_), {}, buckets.field, add, std::move(stop)));
+    TIDEMARK_TRY(hand_out_all(rows_sql(table_), {}, buckets.field, add, std::move(stop)));
     return sums;
   }
 
@@ -171,8 +161,8 @@ class PostgresAuditEnd final : public AuditEnd {
     if (!there) return true;
     std::vector<std::string> numbers;
     for (const uint16_t leaf : leaves) numbers.push_back(std::to_string(leaf));
-    const std::string params[] = {postgres::array_text(numbers)};
-    TIDEMARK_TRY(hand_out_all(postgres::leaves_sql(table_), params, buckets.field, visit, std::move(stop)));
+    const std::string params[] = {array_text(numbers)};
+    TIDEMARK_TRY(hand_out_all(leaves_sql(table_), params, buckets.field, visit, std::move(stop)));
     return true;
   }
 
@@ -204,13 +194,12 @@ class PostgresAuditEnd final : public AuditEnd {
       TIDEMARK_TRY(connect(stop));
     }
     options_.table.expand(ns, table_name_);
-    if (!postgres::fits_name(table_name_)) return false;
-    table_ = postgres::sql_name(table_name_);
+    if (!fits_name(table_name_)) return false;
+    table_ = sql_name(table_name_);
     if (known_.contains(table_)) return true;
-    TIDEMARK_ASSIGN(const std::string shape, postgres::shape_of(*connection_, table_name_, std::move(stop)));
+    TIDEMARK_ASSIGN(const std::string shape, shape_of(*connection_, table_name_, std::move(stop)));
     if (shape.empty()) return false;
-    if (shape != postgres::kCurrentColumns)
-      return fail(postgres::other_shape(*connection_, table_name_, postgres::kCurrentColumns, shape));
+    if (shape != kCurrentColumns) return fail(other_shape(*connection_, table_name_, kCurrentColumns, shape));
     if (known_.size() >= kKnownTablesMax) known_.clear();
     known_.insert(table_);
     return true;
@@ -253,7 +242,7 @@ class PostgresAuditEnd final : public AuditEnd {
     json_.clear();
     bson::append_json_value(id, bson::JsonMode::kCanonical, json_);
     bson::append_json(document, bson::JsonMode::kCanonical, json_);
-    if (postgres::contains_nul_escape(json_))
+    if (contains_nul_escape(json_))
       return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
     if (const auto doubled = bson::first_doubled_name(document))
       return fail(React::kReject,
@@ -275,17 +264,17 @@ class PostgresAuditEnd final : public AuditEnd {
   TableName table_name_;
   std::string table_;
   AuditRowMaker rows_{AuditForm::kFieldsSorted};
-  postgres::Letters letters_;
+  Letters letters_;
   std::string json_;
   AuditRow row_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<AuditEnd>> make_postgres_audit_end(const config::Settings& settings,
-                                                          const ComponentContext& context) {
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings,
+                                                 const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings, context));
   return std::make_unique<PostgresAuditEnd>(std::move(options), context);
 }
 
-}  // namespace tidemark
+}  // namespace tidemark::postgres

@@ -12,11 +12,11 @@
 #include "core/audit.h"
 #include "core/component.h"
 
-namespace tidemark {
+namespace tidemark::postgres {
 
 // `settings` are the sink's own. kConfig for mode "log", whose rows are events. A statement may take an hour, or longer
 // where `statement_timeout` says so: one reads a whole table. A stop cancels it.
-Result<std::unique_ptr<AuditEnd>> make_postgres_audit_end(const config::Settings& settings,
-                                                          const ComponentContext& context);
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings,
+                                                 const ComponentContext& context);
 
-}  // namespace tidemark
+}  // namespace tidemark::postgres

@@ -1,10 +1,9 @@
 // The end that audits PostgreSQL through the suite that every one passes, and what is its own.
-#include "sinks/postgres/audit.h"
-
 #include <numeric>
 
 #include "conformance/audit_end_contract.h"
 #include "sinks/postgres/audit_sql.h"
+#include "sinks/postgres/component.h"
 #include "sinks/postgres/test_support.h"
 
 namespace tidemark::testing {
@@ -20,15 +19,17 @@ struct PostgresAudit {
   config::Settings settings() { return postgres_settings(database(), "current", "{collection}"); }
   void query(const std::string& sql) { PostgresServer::query(database(), sql); }
 
-  std::shared_ptr<Sink> make_sink() { return make_postgres_sink(settings(), context()).value(); }
-  std::unique_ptr<AuditEnd> make_end() { return make_postgres_audit_end(settings(), context()).value(); }
+  std::shared_ptr<Sink> make_sink() { return postgres_sink_component().plain(settings(), context()).value(); }
+  std::unique_ptr<AuditEnd> make_end() {
+    return postgres_sink_component().audit(settings(), context()).value();
+  }
   std::unique_ptr<AuditEnd> make_end_away() {
-    return make_postgres_audit_end(postgres_settings("postgresql://nobody@127.0.0.1:1/none", "current"),
-                                   context())
+    return postgres_sink_component()
+        .audit(postgres_settings("postgresql://nobody@127.0.0.1:1/none", "current"), context())
         .value();
   }
   Result<std::unique_ptr<AuditEnd>> make_end_of_events() {
-    return make_postgres_audit_end(postgres_settings(database(), "log"), context());
+    return postgres_sink_component().audit(postgres_settings(database(), "log"), context());
   }
   void twist(const std::string& id) {
     query(R"(UPDATE orders SET doc = jsonb_set(doc, '{n}', '{"$numberLong": "1"}') WHERE id = ')" + id + "'");

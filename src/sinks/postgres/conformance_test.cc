@@ -58,7 +58,7 @@ struct Base {
 
 struct StoreHarness : Base {
   std::shared_ptr<PositionStore> make() {
-    return make_postgres_position_store(postgres_settings(database(), "log"), context()).value();
+    return postgres_sink_component().own_positions(postgres_settings(database(), "log"), context()).value();
   }
   bool corrupt() {
     query("UPDATE tidemark_positions SET token = '82FF'");
@@ -70,7 +70,7 @@ struct StoreHarness : Base {
 struct OwnStoreHarness : StoreHarness {
   std::shared_ptr<PositionStore> make() {
     std::shared_ptr<TransactionalSink> sink =
-        make_postgres_transactional(postgres_settings(database(), "log"), context()).value();
+        postgres_sink_component().transactional(postgres_settings(database(), "log"), context()).value();
     return {sink, &sink->position_store()};
   }
 };
@@ -78,7 +78,8 @@ struct OwnStoreHarness : StoreHarness {
 template <bool kLog>
 struct TransactionalHarness : Base {
   std::shared_ptr<TransactionalSink> make() {
-    return make_postgres_transactional(postgres_settings(proxied(), kLog ? "log" : "current"), context())
+    return postgres_sink_component()
+        .transactional(postgres_settings(proxied(), kLog ? "log" : "current"), context())
         .value();
   }
   std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY token COLLATE \"C\""); }
@@ -92,7 +93,9 @@ struct TransactionalHarness : Base {
 template <bool kLog>
 struct LaneHarness : Base {
   std::shared_ptr<Sink> make() {
-    return make_postgres_sink(postgres_settings(proxied(), kLog ? "log" : "current"), context()).value();
+    return postgres_sink_component()
+        .plain(postgres_settings(proxied(), kLog ? "log" : "current"), context())
+        .value();
   }
   std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY ctid"); }
   // The connection breaks at what the client sends as the `n`th from now.

@@ -1,5 +1,5 @@
 // What PostgreSQL can't hold, what is too much for it at once, and what is taken away under the running sink.
-#include "sinks/postgres/sink.h"
+#include "sinks/postgres/component.h"
 #include "sinks/postgres/test_support.h"
 #include "support/change_events.h"
 
@@ -25,7 +25,7 @@ class PostgresLimits : public ::testing::Test {
   ComponentContext context() { return {"orders", &clock_, &files_}; }
 
   std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = make_postgres_transactional(settings, context()).value();
+    auto sink = postgres_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;
@@ -182,7 +182,7 @@ TEST_F(PostgresLimits, ABatchThatTakesTooLongIsWrittenInSmallerOnes) {
     std::unique_ptr<TransactionalSink> whole;
     std::unique_ptr<Sink> part;
     if (lane) {
-      part = make_postgres_sink(settings, context()).value();
+      part = postgres_sink_component().plain(settings, context()).value();
       ASSERT_TRUE(part->open({}));
     } else {
       whole = opened(settings);

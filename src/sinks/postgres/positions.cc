@@ -192,11 +192,10 @@ bool PositionLease::is_fenced(const PipelineEnd& end, size_t statement) {
 }
 
 Error PositionLease::gone_error(const Connection& connection, const std::string& how) const {
-  return {React::kConfig,
-          connection.describe() + ", table " + table_.text() + ": the position of pipeline '" +
-              position_context_.pipeline + "' is gone while the pipeline runs: " + how,
-          "put the table back as it was; or, where the rows are gone too, `tidemark position init` and copy "
-          "anew"};
+  return sql::position_gone(connection.describe() + ", table " + table_.text(), position_context_.pipeline,
+                            how,
+                            "put the table back as it was; or, where the rows are gone too, `tidemark "
+                            "position init` and copy anew");
 }
 
 Error PositionLease::refusal(std::stop_token stop) {
@@ -211,11 +210,7 @@ bool PositionLease::is_final(const Error& error) {
   return error.react == React::kFenced || error.react == React::kConfig;
 }
 
-Error PositionLease::fenced_error() const {
-  return {React::kFenced,
-          where() + ": another instance has taken over pipeline '" + position_context_.pipeline + "'",
-          "let one instance run; this one has written nothing more"};
-}
+Error PositionLease::fenced_error() const { return sql::taken_over(where(), position_context_.pipeline); }
 
 // --- PostgresPositionStore
 

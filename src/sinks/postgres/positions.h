@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "core/component.h"
-#include "core/position_row.h"
 #include "core/position_store.h"
 #include "core/row_plan.h"
 #include "sinks/postgres/connection.h"
+#include "sinks/sql/position_row.h"
 
 namespace tidemark::postgres {
+
+using sql::PositionRow;
 
 class PositionLease {
  public:

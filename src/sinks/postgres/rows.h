@@ -19,10 +19,11 @@
 #include "sinks/postgres/array.h"
 #include "sinks/postgres/connection.h"
 #include "sinks/postgres/jsonb_values.h"
+#include "sinks/sql/settings.h"
 
 namespace tidemark::postgres {
 
-enum class Mode { kCurrent, kLog };
+using sql::Mode;
 
 inline constexpr const char* kLogColumns =
     "token text PRIMARY KEY, cluster_time timestamp with time zone, op text, ns text, id text, doc jsonb, "

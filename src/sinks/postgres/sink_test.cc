@@ -1,8 +1,7 @@
-#include "sinks/postgres/sink.h"
-
 #include <thread>
 
 #include "bson/json.h"
+#include "sinks/postgres/component.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/sqlstate.h"
 #include "sinks/postgres/test_support.h"
@@ -32,13 +31,13 @@ class PostgresSink : public ::testing::Test {
   ComponentContext context() { return {"orders", &clock_, &files_}; }
 
   std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = make_postgres_transactional(settings, context()).value();
+    auto sink = postgres_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;
   }
   Error open_error(const config::Settings& settings) {
-    auto sink = make_postgres_transactional(settings, context()).value();
+    auto sink = postgres_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_FALSE(loaded);
     return loaded ? Error{} : loaded.error();
@@ -300,7 +299,7 @@ TEST_F(PostgresSink, AServerThatIsNotThereIsRetried) {
 TEST_F(PostgresSink, NeverShowsThePassword) {
   const Error error = open_error(postgres_settings("postgresql://joe:s3cret@127.0.0.1:1/x", "log"));
   EXPECT_EQ(error.describe().find("s3cret"), std::string::npos);
-  const auto bad = make_postgres_sink(postgres_settings("host=x s3cret", "log"), context());
+  const auto bad = postgres_sink_component().plain(postgres_settings("host=x s3cret", "log"), context());
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().react, React::kConfig);
   EXPECT_EQ(bad.error().describe().find("s3cret"), std::string::npos);

@@ -6,7 +6,7 @@
 #include "config/settings.h"
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
-#include "sinks/postgres/sink.h"
+#include "sinks/postgres/component.h"
 #include "support/lossy_proxy.h"
 #include "support/postgres.h"
 

@@ -19,7 +19,7 @@ struct Harness {
   std::shared_ptr<Sink> make() {
     prepare();
     const std::string uri = "amqp://guest:guest@127.0.0.1:" + std::to_string(proxy->port());
-    return make_rabbitmq_sink(rabbitmq_settings(uri, queue), {"orders", &clock, &files}).value();
+    return rabbitmq_sink_component().plain(rabbitmq_settings(uri, queue), {"orders", &clock, &files}).value();
   }
   // Reading takes the messages away, so they are remembered.
   std::vector<std::string> ids() {

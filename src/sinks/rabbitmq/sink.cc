@@ -1,5 +1,3 @@
-#include "sinks/rabbitmq/sink.h"
-
 #include <limits>
 #include <string>
 
@@ -8,11 +6,13 @@
 #include "amqp/spec.h"
 #include "cloudevents/render.h"
 #include "config/fields.h"
+#include "sinks/rabbitmq/component.h"
 #include "sinks/rabbitmq/routing_key.h"
 
 namespace tidemark {
 namespace {
 
+constexpr int kLanesMax = 64;
 constexpr std::string_view kContentType = "application/cloudevents+json";
 constexpr std::string_view kReceivedHeader = "x-received-ms";
 
@@ -113,35 +113,7 @@ class RabbitmqSink final : public Sink {
     drop();
   }
 
-  Result<std::vector<std::string>> rehearse(std::stop_token stop) override {
-    TIDEMARK_ASSIGN(const auto session, amqp::Session::open(options_.connection, clock_, stop));
-    std::vector<std::string> notes;
-    const std::string& queue = options_.queue.name;
-    if (!options_.exchange.empty()) {
-      const Status there = session->check_exchange(options_.exchange, stop);
-      TIDEMARK_TRY(found_or_made("exchange '" + options_.exchange + "'", there, notes));
-    }
-    if (queue.empty()) return notes;
-    const auto state = session->queue_state(queue, stop);
-    TIDEMARK_TRY(found_or_made("queue '" + queue + "'", state.map([](amqp::QueueState) {}), notes));
-    if (!state) return notes;
-    TIDEMARK_ASSIGN(const amqp::DeliveryLimit limit, session->delivery_limit(queue, stop));
-    if (limit.limit && limit.drops)
-      notes.push_back("queue '" + queue + "' drops a message that came back " + std::to_string(*limit.limit) +
-                      " times (its delivery limit): lift it, or give the queue a dead-letter exchange");
-    return notes;
-  }
-
  private:
-  // What is absent is declared at the start, where that is allowed.
-  Status found_or_made(const std::string& what, const Status& there, std::vector<std::string>& notes) const {
-    constexpr int kNotFound = 404;
-    if (there) return {};
-    if (there.error().code != kNotFound || !options_.declare.declare) return there;
-    notes.push_back(what + " isn't there yet: it is made at the first start");
-    return {};
-  }
-
   void drop() {
     publisher_.reset();
     session_.reset();
@@ -188,9 +160,38 @@ class RabbitmqSink final : public Sink {
   std::string body_;
 };
 
-}  // namespace
+// What is absent is declared at the start, where that is allowed.
+Status found_or_made(const Options& options, const std::string& what, const Status& there,
+                     std::vector<std::string>& notes) {
+  constexpr int kNotFound = 404;
+  if (there) return {};
+  if (there.error().code != kNotFound || !options.declare.declare) return there;
+  notes.push_back(what + " isn't there yet: it is made at the first start");
+  return {};
+}
 
-config::ComponentSpec rabbitmq_sink_spec() {
+Result<std::vector<std::string>> preflight(const config::Settings& settings, const ComponentContext& context,
+                                           std::stop_token stop) {
+  TIDEMARK_ASSIGN(const Options options, options_of(settings, context));
+  TIDEMARK_ASSIGN(const auto session, amqp::Session::open(options.connection, *context.clock, stop));
+  std::vector<std::string> notes;
+  const std::string& queue = options.queue.name;
+  if (!options.exchange.empty()) {
+    const Status there = session->check_exchange(options.exchange, stop);
+    TIDEMARK_TRY(found_or_made(options, "exchange '" + options.exchange + "'", there, notes));
+  }
+  if (queue.empty()) return notes;
+  const auto state = session->queue_state(queue, stop);
+  TIDEMARK_TRY(found_or_made(options, "queue '" + queue + "'", state.map([](amqp::QueueState) {}), notes));
+  if (!state) return notes;
+  TIDEMARK_ASSIGN(const amqp::DeliveryLimit limit, session->delivery_limit(queue, stop));
+  if (limit.limit && limit.drops)
+    notes.push_back("queue '" + queue + "' drops a message that came back " + std::to_string(*limit.limit) +
+                    " times (its delivery limit): lift it, or give the queue a dead-letter exchange");
+  return notes;
+}
+
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "sink";
@@ -228,10 +229,17 @@ config::ComponentSpec rabbitmq_sink_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<Sink>> make_rabbitmq_sink(const config::Settings& settings,
-                                                 const ComponentContext& context) {
+Result<std::unique_ptr<Sink>> make(const config::Settings& settings, const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings, context));
   return std::make_unique<RabbitmqSink>(std::move(options), context);
+}
+
+}  // namespace
+
+const SinkComponent& rabbitmq_sink_component() {
+  static const SinkComponent component{
+      .spec = make_spec(), .plain = make, .preflight = preflight, .lanes_max = kLanesMax};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,9 +1,8 @@
 // What is particular to RabbitMQ: durability of confirms, refusals, restarts, and what a message looks like.
-#include "sinks/rabbitmq/sink.h"
-
 #include <set>
 #include <thread>
 
+#include "sinks/rabbitmq/component.h"
 #include "sinks/rabbitmq/test_support.h"
 #include "support/change_events.h"
 
@@ -23,7 +22,7 @@ class RabbitmqSinkTest : public ::testing::Test {
   }
   ComponentContext context() { return {"orders", &clock, &files}; }
   std::unique_ptr<Sink> make(const config::Settings& settings) {
-    auto sink = make_rabbitmq_sink(settings, context());
+    auto sink = rabbitmq_sink_component().plain(settings, context());
     EXPECT_TRUE(sink.has_value()) << sink.error().describe();
     return std::move(*sink);
   }
@@ -34,7 +33,7 @@ class RabbitmqSinkTest : public ::testing::Test {
     return sink;
   }
   Error refused(const config::Settings& settings) {
-    auto sink = make_rabbitmq_sink(settings, context());
+    auto sink = rabbitmq_sink_component().plain(settings, context());
     EXPECT_FALSE(sink.has_value());
     return sink ? Error{} : sink.error();
   }
@@ -127,19 +126,20 @@ TEST_F(RabbitmqSinkTest, AFullQueueHoldsThePipelineBack) {
 TEST_F(RabbitmqSinkTest, ALookBeforehandMakesNothingAndNamesALimit) {
   const std::string queue = server().unique("looked at");
   config::Settings settings = rabbitmq_settings(server().uri(), queue);
-  auto notes = make(settings)->rehearse({});
+  auto notes = rabbitmq_sink_component().preflight(settings, context(), {});
   ASSERT_TRUE(notes) << notes.error().describe();
   EXPECT_EQ(notes->size(), 2u) << "neither the exchange nor the queue is there";
   EXPECT_THROW(server().depth(queue), std::exception);
   settings.set("declare", false);
-  EXPECT_EQ(make(settings)->rehearse({}).error().code, 404);
+  EXPECT_EQ(rabbitmq_sink_component().preflight(settings, context(), {}).error().code, 404);
   server().declare_exchange(settings.string("exchange"));
   server().declare_queue(queue, {{"x-queue-type", "quorum"}, {"x-delivery-limit", "20"}});
-  notes = make(settings)->rehearse({});
+  notes = rabbitmq_sink_component().preflight(settings, context(), {});
   ASSERT_TRUE(notes) << notes.error().describe();
   ASSERT_EQ(notes->size(), 1u);
   EXPECT_NE(notes->front().find("came back 20 times"), std::string::npos) << notes->front();
-  EXPECT_FALSE(make(rabbitmq_settings("amqp://127.0.0.1:1", queue))->rehearse({}));
+  EXPECT_FALSE(
+      rabbitmq_sink_component().preflight(rabbitmq_settings("amqp://127.0.0.1:1", queue), context(), {}));
 }
 
 TEST_F(RabbitmqSinkTest, WhatIsDeletedUnderItIsMadeAgainBeforeAnythingCounts) {

@@ -6,7 +6,7 @@
 #include "config/settings.h"
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
-#include "sinks/rabbitmq/sink.h"
+#include "sinks/rabbitmq/component.h"
 #include "support/lossy_proxy.h"
 #include "support/rabbitmq.h"
 

@@ -6,34 +6,25 @@
 #include "core/row_plan.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/json_time.h"
+#include "sinks/sqlite/sink.h"
 
-namespace tidemark {
+namespace tidemark::sqlite {
 namespace {
-
-using sqlite::Database;
-using sqlite::JsonTime;
-using sqlite::Statement;
 
 constexpr const char* kShape = "id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT";
 constexpr int64_t kPageRows = 4096;  // of what is read in the order of the file
 
 struct Options {
-  sqlite::DatabaseOptions database;
+  DatabaseOptions database;
   TablePattern table;
 };
 
 Result<Options> options_of(const config::Settings& settings) {
-  if (settings.string("mode") != "current") {
-    return fail(settings.error("mode", "an audit compares documents, and in mode \"log\" the rows are events",
-                               "audit a pipeline with mode = \"current\""));
-  }
   Options options;
+  TIDEMARK_ASSIGN(options.table, sql::audited_table(settings, kNaming));
   options.database.path = settings.string("path");
   options.database.read_only = true;
   options.database.busy_timeout = settings.duration("busy_timeout");
-  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
-  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
-  options.table = std::move(*table);
   return options;
 }
 
@@ -181,7 +172,7 @@ class SqliteAuditEnd final : public AuditEnd {
       shape += columns.text(0) + " " + columns.text(1);
       if (columns.integer(2) != 0) shape += " PRIMARY KEY";
     }
-    table_ = sqlite::quoted(name_.name);
+    table_ = quoted(name_.name);
     if (shape.empty()) return false;
     if (shape == kShape) return true;
     return fail(React::kConfig,
@@ -225,10 +216,10 @@ class SqliteAuditEnd final : public AuditEnd {
 
 }  // namespace
 
-Result<std::unique_ptr<AuditEnd>> make_sqlite_audit_end(const config::Settings& settings,
-                                                        const ComponentContext& context) {
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings,
+                                                 const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
   return std::make_unique<SqliteAuditEnd>(std::move(options), context);
 }
 
-}  // namespace tidemark
+}  // namespace tidemark::sqlite

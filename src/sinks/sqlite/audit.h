@@ -11,14 +11,14 @@
 #include "core/audit.h"
 #include "core/component.h"
 
-namespace tidemark {
+namespace tidemark::sqlite {
 
 // `settings` are the sink's own. kConfig for mode "log", whose rows are events. A file that isn't there is kRetry when the
 // end is opened: the pipeline creates it.
 //
 // Sums, counts and leaves are read in the order of the file, which for a large database is many times faster than by
 // id; a row that is removed and written anew meanwhile may be seen twice there.
-Result<std::unique_ptr<AuditEnd>> make_sqlite_audit_end(const config::Settings& settings,
-                                                        const ComponentContext& context);
+Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& settings,
+                                                 const ComponentContext& context);
 
-}  // namespace tidemark
+}  // namespace tidemark::sqlite

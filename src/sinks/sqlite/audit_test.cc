@@ -1,7 +1,6 @@
 // The end that audits SQLite through the suite that every one passes, and what is its own: the writer isn't disturbed.
-#include "sinks/sqlite/audit.h"
-
 #include "conformance/audit_end_contract.h"
+#include "sinks/sqlite/component.h"
 #include "sinks/sqlite/test_support.h"
 
 namespace tidemark::testing {
@@ -13,13 +12,17 @@ struct SqliteAudit {
   std::string path() const { return folder.path() + "/orders.db"; }
   config::Settings settings() const { return sqlite_settings(path(), "current", "{collection}"); }
 
-  std::shared_ptr<Sink> make_sink() { return make_sqlite_sink(settings(), context()).value(); }
-  std::unique_ptr<AuditEnd> make_end() { return make_sqlite_audit_end(settings(), context()).value(); }
+  std::shared_ptr<Sink> make_sink() { return sqlite_sink_component().plain(settings(), context()).value(); }
+  std::unique_ptr<AuditEnd> make_end() {
+    return sqlite_sink_component().audit(settings(), context()).value();
+  }
   std::unique_ptr<AuditEnd> make_end_away() {
-    return make_sqlite_audit_end(sqlite_settings(folder.path() + "/none.db", "current"), context()).value();
+    return sqlite_sink_component()
+        .audit(sqlite_settings(folder.path() + "/none.db", "current"), context())
+        .value();
   }
   Result<std::unique_ptr<AuditEnd>> make_end_of_events() {
-    return make_sqlite_audit_end(sqlite_settings(path(), "log"), context());
+    return sqlite_sink_component().audit(sqlite_settings(path(), "log"), context());
   }
   void twist(const std::string& id) {
     SqliteReader(path()).exec(
@@ -46,7 +49,8 @@ class SqliteAuditEnd : public AuditEndContract<SqliteAudit> {};
 
 TEST_F(SqliteAuditEnd, AFixedTableOfAnotherShapeIsFoundWhenItIsOpened) {
   harness.put_other_shape("orders");
-  auto end = make_sqlite_audit_end(sqlite_settings(harness.path(), "current"), harness.context()).value();
+  auto end =
+      sqlite_sink_component().audit(sqlite_settings(harness.path(), "current"), harness.context()).value();
   const Status opened = end->open({});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().react, React::kConfig);

@@ -48,7 +48,7 @@ struct Base {
 
 struct StoreHarness : Base {
   std::shared_ptr<PositionStore> make() {
-    return make_sqlite_position_store(sqlite_settings(path, "log"), context()).value();
+    return sqlite_sink_component().own_positions(sqlite_settings(path, "log"), context()).value();
   }
   bool corrupt() {
     SqliteReader(path).exec("UPDATE tidemark_positions SET token = '82FF'");
@@ -63,7 +63,9 @@ struct StoreHarness : Base {
 template <bool kLog>
 struct TransactionalHarness : Base {
   std::shared_ptr<TransactionalSink> make() {
-    return make_sqlite_transactional(sqlite_settings(path, kLog ? "log" : "current"), context()).value();
+    return sqlite_sink_component()
+        .transactional(sqlite_settings(path, kLog ? "log" : "current"), context())
+        .value();
   }
   std::vector<std::string> ids() {
     return SqliteReader(path).column("SELECT token FROM orders ORDER BY token");
@@ -78,7 +80,7 @@ struct TransactionalHarness : Base {
 struct OwnStoreHarness : StoreHarness {
   std::shared_ptr<PositionStore> make() {
     std::shared_ptr<TransactionalSink> sink =
-        make_sqlite_transactional(sqlite_settings(path, "log"), context()).value();
+        sqlite_sink_component().transactional(sqlite_settings(path, "log"), context()).value();
     return {sink, &sink->position_store()};
   }
 };
@@ -86,7 +88,7 @@ struct OwnStoreHarness : StoreHarness {
 template <bool kLog>
 struct LaneHarness : Base {
   std::shared_ptr<Sink> make() {
-    return make_sqlite_sink(sqlite_settings(path, kLog ? "log" : "current"), context()).value();
+    return sqlite_sink_component().plain(sqlite_settings(path, kLog ? "log" : "current"), context()).value();
   }
   std::vector<std::string> ids() {
     vfs.heal();
@@ -121,7 +123,8 @@ TEST(SqliteFaults, EveryAnswerAboutACommitIsTrue) {
       SCOPED_TRACE("fault at operation " + std::to_string(n) + (done ? ", carried out" : ", torn"));
       FaultyVfs vfs;
       Base base;
-      auto sink = make_sqlite_transactional(sqlite_settings(base.path, "log"), base.context()).value();
+      auto sink =
+          sqlite_sink_component().transactional(sqlite_settings(base.path, "log"), base.context()).value();
       vfs.fail_operation(n, done);
       uint32_t written = 0;
       for (int attempt = 0; attempt < 6 && written < 6;) {

@@ -2,8 +2,8 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
-#include "sinks/sqlite/sink.h"
 #include "sinks/sqlite/test_support.h"
 #include "support/change_events.h"
 
@@ -23,7 +23,7 @@ class SqliteLimits : public ::testing::Test {
   ComponentContext context() { return {"orders", &clock_, &files_}; }
 
   std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = make_sqlite_transactional(settings, context()).value();
+    auto sink = sqlite_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;
@@ -72,7 +72,7 @@ TEST_P(SqliteLoss, NothingIsClaimedOfADatabaseThatIsNoLongerThere) {
 }
 
 TEST_P(SqliteLoss, NothingIsClaimedByALaneEither) {
-  auto sink = make_sqlite_sink(sqlite_settings(path_, "log"), context()).value();
+  auto sink = sqlite_sink_component().plain(sqlite_settings(path_, "log"), context()).value();
   ASSERT_TRUE(sink->open({}));
   ASSERT_TRUE(sink->write(inserts(1, 3)->events(), {}));
   lose();

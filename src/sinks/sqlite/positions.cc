@@ -35,6 +35,11 @@ std::string PositionTable::where(const Database& database) const {
   return "sqlite " + database.path() + ", table " + table_;
 }
 
+Error PositionTable::gone(const Database& database, const std::string& how) const {
+  return sql::position_gone(where(database), context_.pipeline, how,
+                            "restore the file from a copy, or `tidemark position init` and copy anew");
+}
+
 Status PositionTable::create(Database& database) {
   TIDEMARK_TRY(database.exec("CREATE TABLE IF NOT EXISTS " + quoted(table_) + "(" + kColumns + ")"));
   TIDEMARK_ASSIGN(Statement columns, database.prepare("SELECT name, type, pk FROM pragma_table_info(?1)"));
@@ -161,14 +166,9 @@ Status PositionTable::update(Database& database) {
   if (database.changes() == 1) return {};
   TIDEMARK_ASSIGN(const auto there, read_row(database, row_.pipeline));
   if (!there) {
-    return fail(React::kConfig,
-                where(database) + ": the position of pipeline '" + row_.pipeline +
-                    "' is gone while the pipeline runs: its row was deleted",
-                "restore the file from a copy, or `tidemark position init` and copy anew");
+    return fail(gone(database, "its row was deleted"));
   }
-  return fail(React::kFenced,
-              where(database) + ": another instance has taken over pipeline '" + row_.pipeline + "'",
-              "let one instance run; this one has written nothing more");
+  return fail(sql::taken_over(where(database), row_.pipeline));
 }
 
 // --- SqlitePositionStore

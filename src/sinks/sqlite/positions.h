@@ -12,11 +12,13 @@
 #include <string>
 
 #include "core/component.h"
-#include "core/position_row.h"
 #include "core/position_store.h"
+#include "sinks/sql/position_row.h"
 #include "sinks/sqlite/database.h"
 
 namespace tidemark::sqlite {
+
+using sql::PositionRow;
 
 class PositionTable {
  public:
@@ -33,6 +35,8 @@ class PositionTable {
 
   const std::string& name() const { return table_; }
   std::string where(const Database& database) const;
+  // kConfig for a position that was there and isn't any more; `how` it went. REQUIRES take().
+  Error gone(const Database& database, const std::string& how) const;
 
  private:
   Result<std::optional<PositionRow>> read_row(Database& database, const std::string& pipeline);

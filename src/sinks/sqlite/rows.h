@@ -12,11 +12,12 @@
 #include "core/event.h"
 #include "core/row_plan.h"
 #include "core/sink.h"
+#include "sinks/sql/settings.h"
 #include "sinks/sqlite/database.h"
 
 namespace tidemark::sqlite {
 
-enum class Mode { kCurrent, kLog };
+using sql::Mode;
 
 // As SQLite compares the names of tables.
 std::string lower_case(std::string text);

@@ -7,28 +7,16 @@
 #include "sinks/sqlite/positions.h"
 #include "sinks/sqlite/rows.h"
 
-namespace tidemark {
+namespace tidemark::sqlite {
+
+const sql::Naming kNaming = {TablePattern::Schema::kNone, lower_case};
+
 namespace {
 
-using config::FieldSpec;
-using config::FieldType;
-using sqlite::Database;
-
-constexpr const char* kPositionTable = "tidemark_positions";
-constexpr const char* kOwnerTable = "tidemark_tables";
-
 struct Options {
-  sqlite::DatabaseOptions database;
-  TablePattern table;
-  std::string position_table;
-  std::string owner_table;
-  sqlite::Mode mode = sqlite::Mode::kCurrent;
-  OnDrop on_drop = OnDrop::kApply;
+  DatabaseOptions database;
+  sql::RowSettings rows;
 };
-
-OnDrop on_drop_of(const std::string& text) {
-  return text == "stop" ? OnDrop::kStop : text == "ignore" ? OnDrop::kIgnore : OnDrop::kApply;
-}
 
 Result<Options> options_of(const config::Settings& settings) {
   Options options;
@@ -38,30 +26,15 @@ Result<Options> options_of(const config::Settings& settings) {
     return fail(settings.error("path", "a database in memory keeps nothing", "name a file"));
   options.database.synchronous_full = settings.string("synchronous") == "full";
   options.database.busy_timeout = settings.duration("busy_timeout");
-  auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
-  if (!table) return fail(settings.error("table", table.error().what, table.error().hint));
-  options.table = std::move(*table);
-  options.position_table = settings.string("position_table");
-  if (options.position_table.empty() || options.position_table == settings.string("table"))
-    return fail(
-        settings.error("position_table", "positions need a table of their own", "give it another name"));
-  options.owner_table = settings.string("owner_table");
-  if (options.owner_table.empty() || options.owner_table == settings.string("table") ||
-      sqlite::lower_case(options.owner_table) == sqlite::lower_case(options.position_table))
-    return fail(
-        settings.error("owner_table", "the owners need a table of their own", "give it another name"));
-  options.mode = settings.string("mode") == "log" ? sqlite::Mode::kLog : sqlite::Mode::kCurrent;
-  options.on_drop = on_drop_of(settings.string("on_drop"));
+  TIDEMARK_ASSIGN(options.rows, sql::row_settings(settings, kNaming));
   return options;
 }
 
-sqlite::RowWriter::Options rows_of(const Options& options, const ComponentContext& context) {
-  sqlite::RowWriter::Options rows{options.table,       options.mode, options.on_drop,
-                                  options.owner_table, {},           context.pipeline};
-  for (const std::string& name :
-       {options.position_table, options.owner_table, std::string(kPositionTable), std::string(kOwnerTable)})
-    rows.reserved.insert(sqlite::lower_case(name));
-  for (const std::string& name : context.reserved) rows.reserved.insert(sqlite::lower_case(name));
+RowWriter::Options rows_of(const Options& options, const ComponentContext& context) {
+  RowWriter::Options rows{
+      options.rows.table, options.rows.mode, options.rows.on_drop, options.rows.owner_table, {},
+      context.pipeline};
+  for (const std::string& name : options.rows.reserved(context)) rows.reserved.insert(lower_case(name));
   return rows;
 }
 
@@ -127,7 +100,7 @@ class SqliteSink final : public Sink {
 
   const Options options_;
   const ComponentContext context_;
-  sqlite::RowWriter rows_;
+  RowWriter rows_;
   std::unique_ptr<Database> database_;
 };
 
@@ -139,8 +112,8 @@ class SqliteTransactionalSink final : public TransactionalSink {
       : options_(std::move(options)),
         context_(std::move(context)),
         rows_(rows_of(options_, context_)),
-        positions_(options_.position_table),
-        store_(options_.database, options_.position_table, context_) {}
+        positions_(options_.rows.position_table),
+        store_(options_.database, options_.rows.position_table, context_) {}
   ~SqliteTransactionalSink() override { close(); }
 
   Result<std::optional<StoredPosition>> open_and_load(const PositionContext& context,
@@ -148,8 +121,7 @@ class SqliteTransactionalSink final : public TransactionalSink {
     if (stop.stop_requested()) return stopped();
     // The lock is kept over a retry: between two attempts nobody else may slip in.
     if (!lock_) {
-      TIDEMARK_ASSIGN(lock_,
-                      context_.files->lock(sqlite::lock_path(options_.database.path, context.pipeline)));
+      TIDEMARK_ASSIGN(lock_, context_.files->lock(lock_path(options_.database.path, context.pipeline)));
     }
     position_context_ = context;
     return reopen(stop);
@@ -202,11 +174,7 @@ class SqliteTransactionalSink final : public TransactionalSink {
     }();
     // A position that was there is never replaced by none: that would be a start from nowhere.
     if (loaded && !*loaded && !last_.empty()) {
-      loaded =
-          fail(React::kConfig,
-               positions_.where(*database_) + ": the position of pipeline '" + position_context_.pipeline +
-                   "' is gone while the pipeline runs: its row or its table was deleted",
-               "restore the file from a copy, or `tidemark position init` and copy anew");
+      loaded = fail(positions_.gone(*database_, "its row or its table was deleted"));
     }
     if (!loaded)
       disconnect();
@@ -266,108 +234,31 @@ class SqliteTransactionalSink final : public TransactionalSink {
   const ComponentContext context_;
   PositionContext position_context_;
   Position last_;  // the stored one, as far as this owner knows
-  sqlite::RowWriter rows_;
-  sqlite::PositionTable positions_;
-  sqlite::SqlitePositionStore store_;
+  RowWriter rows_;
+  PositionTable positions_;
+  SqlitePositionStore store_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Database> database_;
 };
 
-FieldSpec field(std::string name, FieldType type, std::string doc) {
-  FieldSpec spec;
-  spec.name = std::move(name);
-  spec.type = type;
-  spec.doc = std::move(doc);
-  return spec;
-}
-
-FieldSpec choice(std::string name, std::string doc, std::vector<std::string> choices) {
-  FieldSpec spec = field(std::move(name), FieldType::kEnum, std::move(doc));
-  spec.default_text = choices.front();
-  spec.choices = std::move(choices);
-  return spec;
-}
-
 }  // namespace
 
-config::ComponentSpec sqlite_sink_spec() {
-  config::ComponentSpec spec;
-  spec.kind = "sink";
-  spec.type = "sqlite";
-  spec.summary =
-      "Change events as rows of an SQLite database. Rows and position commit in one transaction, therefore "
-      "effectively "
-      "once. Documents are canonical Extended JSON, so that every type survives. Tables are created when "
-      "absent.";
-  FieldSpec path = field("path", FieldType::kString, "The database file; created when absent.");
-  path.required = true;
-  path.example = "\"orders.db\"";
-  FieldSpec table =
-      field("table", FieldType::kString,
-            "The table. {database} and {collection} stand for the event's own, so that each collection gets "
-            "a table; in mode \"current\" a source that watches more than one collection needs that.");
-  table.required = true;
-  table.example = "\"{database}.{collection}\"";
-  FieldSpec mode =
-      choice("mode",
-             "current: one row per document (id, doc, token, cluster_time), deletes remove it. log: one row "
-             "per event (token, cluster_time, op, ns, id, doc, before, update); with {collection} in the "
-             "table's name, events of a whole database are left out.",
-             {"current", "log"});
-  FieldSpec on_drop =
-      choice("on_drop",
-             "What a drop, rename or dropDatabase does in mode \"current\". apply: the rows go, or move "
-             "with the collection. ignore: the rows stay. stop: the pipeline stops.",
-             {"apply", "ignore", "stop"});
-  FieldSpec positions =
-      field("position_table", FieldType::kString, "The table of the positions, one row per pipeline.");
-  positions.default_text = kPositionTable;
-  FieldSpec owners = field(
-      "owner_table", FieldType::kString,
-      "Mode \"current\": the table that says which collection each table belongs to, so that no two share "
-      "one. A drop or a rename of the collection gives its table back.");
-  owners.default_text = kOwnerTable;
-  FieldSpec synchronous =
-      choice("synchronous",
-             "full: every commit is on the disk before it counts. normal: a power loss may take back "
-             "the last commits, rows and position together, and they are delivered again.",
-             {"full", "normal"});
-  FieldSpec busy = field("busy_timeout", FieldType::kDuration,
-                         "How long to wait for a lock that another process holds on the database.");
-  busy.default_text = "5s";
-  busy.min = 0;
-  busy.max = 600'000;
-  spec.fields = {path, table, mode, on_drop, positions, owners, synchronous, busy};
-  return spec;
-}
-
-Result<std::unique_ptr<TransactionalSink>> make_sqlite_transactional(const config::Settings& settings,
-                                                                     const ComponentContext& context) {
+Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Settings& settings,
+                                                              const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
   return std::make_unique<SqliteTransactionalSink>(std::move(options), context);
 }
 
-Result<std::unique_ptr<Sink>> make_sqlite_sink(const config::Settings& settings,
-                                               const ComponentContext& context) {
+Result<std::unique_ptr<Sink>> make_sink(const config::Settings& settings, const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
   return std::make_unique<SqliteSink>(std::move(options), context);
 }
 
-Result<std::unique_ptr<PositionStore>> make_sqlite_position_store(const config::Settings& settings,
-                                                                  const ComponentContext& context) {
+Result<std::unique_ptr<PositionStore>> make_positions(const config::Settings& settings,
+                                                      const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
-  return std::make_unique<sqlite::SqlitePositionStore>(std::move(options.database),
-                                                       std::move(options.position_table), context);
+  return std::make_unique<SqlitePositionStore>(std::move(options.database),
+                                               std::move(options.rows.position_table), context);
 }
 
-bool sqlite_table_is_per_collection(const config::Settings& settings) {
-  const auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
-  return table && table->has_collection();
-}
-
-bool sqlite_table_is_per_database(const config::Settings& settings) {
-  const auto table = TablePattern::parse(settings.string("table"), TablePattern::Schema::kNone);
-  return table && table->has_database();
-}
-
-}  // namespace tidemark
+}  // namespace tidemark::sqlite

@@ -1,5 +1,3 @@
-#include "sinks/sqlite/sink.h"
-
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +8,7 @@
 
 #include "bson/json.h"
 #include "bson/json_reader.h"
+#include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/test_support.h"
 #include "support/change_events.h"
@@ -34,14 +33,14 @@ class SqliteSink : public ::testing::Test {
   ComponentContext context() { return {"orders", &clock_, &files_}; }
 
   std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = make_sqlite_transactional(settings, context()).value();
+    auto sink = sqlite_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;
   }
 
   Error open_error(const config::Settings& settings) {
-    auto sink = make_sqlite_transactional(settings, context()).value();
+    auto sink = sqlite_sink_component().transactional(settings, context()).value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_FALSE(loaded);
     return loaded ? Error{} : loaded.error();
@@ -380,24 +379,29 @@ TEST_F(SqliteSink, EveryTypeComesBackFromTheDocument) {
 }
 
 TEST_F(SqliteSink, RefusesSettingsThatCannotWork) {
-  EXPECT_FALSE(make_sqlite_transactional(sqlite_settings(":memory:", "log"), context()));
-  EXPECT_FALSE(make_sqlite_transactional(sqlite_settings("", "log"), context()));
-  const auto table = make_sqlite_transactional(sqlite_settings(path_, "log", "{colection}"), context());
+  EXPECT_FALSE(sqlite_sink_component().transactional(sqlite_settings(":memory:", "log"), context()));
+  EXPECT_FALSE(sqlite_sink_component().transactional(sqlite_settings("", "log"), context()));
+  const auto table =
+      sqlite_sink_component().transactional(sqlite_settings(path_, "log", "{colection}"), context());
   ASSERT_FALSE(table);
   EXPECT_EQ(table.error().react, React::kConfig);
   EXPECT_NE(table.error().what.find("colection"), std::string::npos);
-  EXPECT_FALSE(make_sqlite_sink(sqlite_settings(path_, "log", "tidemark_positions"), context()));
+  EXPECT_FALSE(sqlite_sink_component().plain(sqlite_settings(path_, "log", "tidemark_positions"), context()));
 }
 
 TEST_F(SqliteSink, KnowsWhetherEachCollectionHasItsTable) {
-  EXPECT_TRUE(sqlite_table_is_per_collection(sqlite_settings(path_, "current", "x_{collection}")));
-  EXPECT_FALSE(sqlite_table_is_per_collection(sqlite_settings(path_, "current", "x_{database}")));
-  EXPECT_TRUE(sqlite_table_is_per_database(sqlite_settings(path_, "current", "x_{database}")));
+  const auto pattern = [&](const char* table) {
+    return sqlite_sink_component().pattern(sqlite_settings(path_, "current", table)).value();
+  };
+  EXPECT_TRUE(pattern("x_{collection}").has_collection());
+  EXPECT_FALSE(pattern("x_{database}").has_collection());
+  EXPECT_TRUE(pattern("x_{database}").has_database());
 }
 
 TEST_F(SqliteSink, TwoPipelinesShareADatabase) {
   auto first = opened(sqlite_settings(path_, "log"));
-  auto second = make_sqlite_transactional(sqlite_settings(path_, "log", "others"), context()).value();
+  auto second =
+      sqlite_sink_component().transactional(sqlite_settings(path_, "log", "others"), context()).value();
   ASSERT_TRUE(second->open_and_load({"others", "f", "d"}, {}));
   ASSERT_TRUE(write(*first, *inserts(1, 2), 2));
   ASSERT_TRUE(write(*second, *inserts(1, 5), 5));

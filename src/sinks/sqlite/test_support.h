@@ -10,7 +10,7 @@
 #include "config/settings.h"
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
-#include "sinks/sqlite/sink.h"
+#include "sinks/sqlite/component.h"
 #include "support/temp_folder.h"
 
 namespace tidemark::testing {

@@ -1,5 +1,3 @@
-#include "sources/http/source.h"
-
 #include <algorithm>
 #include <charconv>
 #include <string>
@@ -8,6 +6,7 @@
 
 #include "base/digest.h"
 #include "config/fields.h"
+#include "sources/http/component.h"
 #include "sources/http/door.h"
 
 namespace tidemark {
@@ -189,15 +188,7 @@ Status check_path(const config::Settings& settings, const std::string& path) {
   return {};
 }
 
-}  // namespace
-
-const config::ComponentSpec& http_source_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Source>> make_http_source(const config::Settings& settings,
-                                                 const ComponentContext& context) {
+Result<std::unique_ptr<Source>> make(const config::Settings& settings, const ComponentContext& context) {
   const std::string& path = settings.string("path");
   TIDEMARK_TRY(check_path(settings, path));
   Door::Limits limits;
@@ -208,6 +199,13 @@ Result<std::unique_ptr<Source>> make_http_source(const config::Settings& setting
   auto door = std::make_shared<Door>(path, limits, *context.clock);
   if (context.plugboard != nullptr) context.plugboard->offer(std::shared_ptr<Inlet>(door));
   return std::make_unique<HttpSource>(std::move(door), *context.clock);
+}
+
+}  // namespace
+
+const SourceComponent& http_source_component() {
+  static const SourceComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,8 +1,7 @@
-#include "sources/http/source.h"
-
 #include <gmock/gmock.h>
 
 #include "core/watermark.h"
+#include "sources/http/component.h"
 #include "sources/http/test_support.h"
 #include "support/manual_clock.h"
 
@@ -41,8 +40,8 @@ class HttpSourceTest : public ::testing::Test {
 
   void remake() {
     Plugboard plugboard;
-    auto made =
-        make_http_source(http_settings(), {.pipeline = "ingest", .clock = &clock_, .plugboard = &plugboard});
+    auto made = http_source_component().make(
+        http_settings(), {.pipeline = "ingest", .clock = &clock_, .plugboard = &plugboard});
     ASSERT_TRUE(made.has_value()) << made.error().describe();
     source_ = std::move(*made);
     ASSERT_EQ(plugboard.inlets().size(), 1u);
@@ -196,13 +195,15 @@ TEST_F(HttpSourceTest, RefusesPathsThatArentItsOwn) {
   for (const char* path :
        {"", "/", "events", "/events/", "/a//b", "/a/../b", "/a b", "/a?b", "/api", "/api/events", "/ws",
         "/metrics", "/healthz", "/readyz", "/assets/x", "/openapi.json"}) {
-    auto made = make_http_source(http_settings(path), {.pipeline = "ingest", .clock = &clock_});
+    auto made = http_source_component().make(http_settings(path), {.pipeline = "ingest", .clock = &clock_});
     ASSERT_FALSE(made.has_value()) << path;
     EXPECT_EQ(made.error().react, React::kConfig);
     EXPECT_THAT(made.error().what, HasSubstr("x.toml:9:9, pipeline.source.path"));
   }
   for (const char* path : {"/events", "/apis", "/v1/quakes.json", "/in/api"})
-    EXPECT_TRUE(make_http_source(http_settings(path), {.pipeline = "ingest", .clock = &clock_}).has_value())
+    EXPECT_TRUE(http_source_component()
+                    .make(http_settings(path), {.pipeline = "ingest", .clock = &clock_})
+                    .has_value())
         << path;
 }
 

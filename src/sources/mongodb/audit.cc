@@ -9,7 +9,7 @@
 #include "mongo/documents.h"
 #include "sources/mongodb/filter.h"
 
-namespace tidemark {
+namespace tidemark::mongodb {
 namespace {
 
 constexpr const char* kWho = "audit of the mongodb source";
@@ -66,7 +66,7 @@ class Watched {
   static Result<Watched> parse(const config::Settings& settings) {
     auto exclude = ExcludedNames::parse(settings.list("exclude"));
     if (!exclude) return fail(settings.error("exclude", exclude.error().what, exclude.error().hint));
-    auto filter = mongodb::parse_filter(settings.string("filter"));
+    auto filter = parse_filter(settings.string("filter"));
     if (!filter) return fail(settings.error("filter", filter.error().what, filter.error().hint));
     Watched watched;
     watched.exclude_ = std::move(*exclude);
@@ -169,8 +169,8 @@ class MongodbAuditSource final : public AuditSource {
 
 }  // namespace
 
-Result<std::unique_ptr<AuditSource>> make_mongodb_audit_source(const config::Settings& settings,
-                                                               const ComponentContext&) {
+Result<std::unique_ptr<AuditSource>> make_audit_source(const config::Settings& settings,
+                                                       const ComponentContext&) {
   const std::string& database = settings.string("database");
   const std::string& collection = settings.string("collection");
   if (!collection.empty() && database.empty())
@@ -187,4 +187,4 @@ Result<std::unique_ptr<AuditSource>> make_mongodb_audit_source(const config::Set
                                               std::move(*client));
 }
 
-}  // namespace tidemark
+}  // namespace tidemark::mongodb

@@ -1,6 +1,6 @@
-#include "sources/mongodb/audit.h"
-
 #include <gtest/gtest.h>
+
+#include "sources/mongodb/component.h"
 
 namespace tidemark {
 namespace {
@@ -14,7 +14,7 @@ Result<std::unique_ptr<AuditSource>> make(const std::string& filter, const std::
   settings.set("database", database);
   settings.set("collection", collection);
   settings.set("filter", filter);
-  return make_mongodb_audit_source(settings, {});
+  return mongodb_source_component().audit(settings, {});
 }
 
 TEST(MongodbAuditSource, SaysWhatItReads) {

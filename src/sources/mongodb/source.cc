@@ -1,7 +1,7 @@
-#include "sources/mongodb/source.h"
-
 #include "base/digest.h"
 #include "config/fields.h"
+#include "sources/mongodb/audit.h"
+#include "sources/mongodb/component.h"
 #include "sources/mongodb/filter.h"
 #include "sources/mongodb/stream_source.h"
 
@@ -135,15 +135,7 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& mongodb_source_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& settings,
-                                                    const ComponentContext& context) {
+Result<std::unique_ptr<Source>> make(const config::Settings& settings, const ComponentContext& context) {
   mongodb::SourceOptions options;
   options.pipeline = context.pipeline;
   options.stream.database = settings.string("database");
@@ -192,6 +184,14 @@ Result<std::unique_ptr<Source>> make_mongodb_source(const config::Settings& sett
   options.identity.fingerprint = fingerprint_of(options.stream, filter->written);
   options.identity.summary = summary_of(options.stream, filter->written);
   return std::make_unique<mongodb::StreamSource>(std::move(options), *context.clock);
+}
+
+}  // namespace
+
+const SourceComponent& mongodb_source_component() {
+  static const SourceComponent component{
+      .spec = make_spec(), .make = make, .audit = mongodb::make_audit_source, .is_change_stream = true};
+  return component;
 }
 
 }  // namespace tidemark

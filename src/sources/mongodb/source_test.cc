@@ -1,8 +1,7 @@
-#include "sources/mongodb/source.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sources/mongodb/component.h"
 #include "support/manual_clock.h"
 
 namespace tidemark {
@@ -15,7 +14,7 @@ using ::testing::StartsWith;
 config::Settings settings(std::vector<std::pair<std::string, std::string>> given) {
   config::Settings made;
   made.set_where("orders.toml:4:1, pipeline.source");
-  for (const config::FieldSpec& field : mongodb_source_spec().fields) {
+  for (const config::FieldSpec& field : mongodb_source_component().spec.fields) {
     if (field.default_text.empty()) continue;
     if (field.type == config::FieldType::kInteger)
       made.set(field.name, int64_t{std::stoll(field.default_text)});
@@ -41,7 +40,7 @@ Result<std::unique_ptr<Source>> make(std::vector<std::pair<std::string, std::str
   context.pipeline = "orders";
   context.clock = &clock;
   given.insert(given.begin(), {"uri", "mongodb://127.0.0.1:1/?replicaSet=rs0"});
-  return make_mongodb_source(settings(std::move(given)), context);
+  return mongodb_source_component().make(settings(std::move(given)), context);
 }
 
 std::string fingerprint(std::vector<std::pair<std::string, std::string>> given) {
@@ -49,7 +48,7 @@ std::string fingerprint(std::vector<std::pair<std::string, std::string>> given) 
 }
 
 TEST(MongodbSourceSpec, DocumentsEveryFieldAndHidesTheUri) {
-  for (const config::FieldSpec& field : mongodb_source_spec().fields) {
+  for (const config::FieldSpec& field : mongodb_source_component().spec.fields) {
     EXPECT_FALSE(field.doc.empty()) << field.name;
     EXPECT_EQ(field.secret, field.name == "uri") << field.name;
   }

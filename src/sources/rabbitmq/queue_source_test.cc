@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sources/rabbitmq/source.h"
+#include "sources/rabbitmq/component.h"
 #include "sources/rabbitmq/test_support.h"
 
 namespace tidemark {
@@ -373,11 +373,11 @@ TEST(QueueSourceSettings, AreCheckedWithoutABroker) {
   settings.set("heartbeat", int64_t{30'000});
   settings.set("connect_timeout", int64_t{100});
   settings.set("tls_verify", true);
-  EXPECT_EQ(make_rabbitmq_source(settings, context).error().react, React::kConfig);
+  EXPECT_EQ(rabbitmq_source_component().make(settings, context).error().react, React::kConfig);
   settings.set("queue", std::string(256, 'q'));
-  EXPECT_EQ(make_rabbitmq_source(settings, context).error().react, React::kConfig);
+  EXPECT_EQ(rabbitmq_source_component().make(settings, context).error().react, React::kConfig);
   settings.set("queue", "events");
-  auto source = make_rabbitmq_source(settings, context);
+  auto source = rabbitmq_source_component().make(settings, context);
   ASSERT_TRUE(source) << source.error().describe();
   EXPECT_THAT((*source)->identity().summary, HasSubstr("events"));
   const auto refused = (*source)->open({}, {});

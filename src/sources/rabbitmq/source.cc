@@ -1,11 +1,11 @@
-#include "sources/rabbitmq/source.h"
-
 #include "config/fields.h"
+#include "sources/rabbitmq/component.h"
 #include "sources/rabbitmq/queue_source.h"
 
 namespace tidemark {
+namespace {
 
-config::ComponentSpec rabbitmq_source_spec() {
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "source";
@@ -28,8 +28,7 @@ config::ComponentSpec rabbitmq_source_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<Source>> make_rabbitmq_source(const config::Settings& settings,
-                                                     const ComponentContext& context) {
+Result<std::unique_ptr<Source>> make(const config::Settings& settings, const ComponentContext& context) {
   QueueSourceOptions options;
   TIDEMARK_ASSIGN(options.connection,
                   amqp::connection_options(settings, "rabbitmq source '" + context.pipeline + "'"));
@@ -41,6 +40,13 @@ Result<std::unique_ptr<Source>> make_rabbitmq_source(const config::Settings& set
   options.prefetch = static_cast<uint16_t>(settings.integer("prefetch"));
   options.declare = amqp::declare_options(settings);
   return std::make_unique<QueueSource>(std::move(options), *context.clock);
+}
+
+}  // namespace
+
+const SourceComponent& rabbitmq_source_component() {
+  static const SourceComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

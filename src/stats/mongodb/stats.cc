@@ -1,10 +1,9 @@
-#include "stats/mongodb/stats.h"
-
 #include <map>
 
 #include "bson/json.h"
 #include "config/fields.h"
 #include "mongo/client.h"
+#include "stats/mongodb/component.h"
 
 namespace tidemark {
 namespace {
@@ -118,9 +117,7 @@ Status check_path(const config::Settings& settings, const char* field) {
       settings.error(field, "it must be the path of a field", "write it with dots: \"data.severity\""));
 }
 
-}  // namespace
-
-config::ComponentSpec mongodb_stats_spec() {
+config::ComponentSpec make_spec() {
   using namespace config::fields;
   config::ComponentSpec spec;
   spec.kind = "stats";
@@ -139,8 +136,7 @@ config::ComponentSpec mongodb_stats_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<StatsProbe>> make_mongodb_stats(const config::Settings& settings,
-                                                       const ComponentContext&) {
+Result<std::unique_ptr<StatsProbe>> make(const config::Settings& settings, const ComponentContext&) {
   const std::string& database = settings.string("database");
   for (const char* field : {"database", "collection"}) {
     if (settings.string(field).empty())
@@ -152,6 +148,13 @@ Result<std::unique_ptr<StatsProbe>> make_mongodb_stats(const config::Settings& s
                                        "grant the user the role `read` on " + database});
   if (!client) return fail(settings.error("uri", client.error().what, client.error().hint));
   return std::make_unique<MongodbStats>(std::move(*client), settings);
+}
+
+}  // namespace
+
+const StatsComponent& mongodb_stats_component() {
+  static const StatsComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

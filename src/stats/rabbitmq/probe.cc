@@ -1,8 +1,7 @@
-#include "stats/rabbitmq/probe.h"
-
 #include "amqp/session.h"
 #include "amqp/spec.h"
 #include "config/fields.h"
+#include "stats/rabbitmq/component.h"
 
 namespace tidemark {
 namespace {
@@ -42,9 +41,7 @@ class RabbitmqProbe final : public StatsProbe {
   std::unique_ptr<amqp::Session> session_;
 };
 
-}  // namespace
-
-config::ComponentSpec rabbitmq_stats_spec() {
+config::ComponentSpec make_spec() {
   config::ComponentSpec spec;
   spec.kind = "stats";
   spec.type = "rabbitmq";
@@ -56,14 +53,20 @@ config::ComponentSpec rabbitmq_stats_spec() {
   return spec;
 }
 
-Result<std::unique_ptr<StatsProbe>> make_rabbitmq_stats(const config::Settings& settings,
-                                                        const ComponentContext& context) {
+Result<std::unique_ptr<StatsProbe>> make(const config::Settings& settings, const ComponentContext& context) {
   TIDEMARK_ASSIGN(amqp::ConnectionOptions options, amqp::connection_options(settings, "rabbitmq stats"));
   options.heartbeat = std::chrono::seconds(0);  // nobody would send them between two looks
   TIDEMARK_TRY(amqp::check_name(settings, "queue"));
   if (settings.string("queue").empty())
     return fail(settings.error("queue", "the name is empty", "name the queue"));
   return std::make_unique<RabbitmqProbe>(std::move(options), settings.string("queue"), *context.clock);
+}
+
+}  // namespace
+
+const StatsComponent& rabbitmq_stats_component() {
+  static const StatsComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,9 +1,8 @@
-#include "stats/rabbitmq/probe.h"
-
 #include <gtest/gtest.h>
 
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
+#include "stats/rabbitmq/component.h"
 #include "support/rabbitmq.h"
 
 namespace tidemark::testing {
@@ -20,7 +19,7 @@ class RabbitmqStats : public ::testing::Test {
     settings.set("tls_verify", true);
     settings.set("connect_timeout", int64_t{5000});
     settings.set("queue", queue);
-    return make_rabbitmq_stats(settings, {"", &clock, &files}).value();
+    return rabbitmq_stats_component().make(settings, {"", &clock, &files}).value();
   }
 
   PosixClock clock;

@@ -1,5 +1,3 @@
-#include "transforms/classify/classify.h"
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +6,7 @@
 #include "bson/scratch.h"
 #include "config/fields.h"
 #include "core/event_edit.h"
+#include "transforms/classify/component.h"
 
 namespace tidemark {
 namespace {
@@ -167,15 +166,7 @@ Error at(const config::Settings& settings, std::string_view field, const Error& 
   return placed;
 }
 
-}  // namespace
-
-const config::ComponentSpec& classify_transform_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Transform>> make_classify_transform(const config::Settings& settings,
-                                                           const ComponentContext&) {
+Result<std::unique_ptr<Transform>> make(const config::Settings& settings, const ComponentContext&) {
   auto rules = read_rules(settings.string("rules"));
   if (!rules) return fail(at(settings, "rules", rules.error()));
   const std::string& text = settings.string("otherwise");
@@ -184,6 +175,13 @@ Result<std::unique_ptr<Transform>> make_classify_transform(const config::Setting
   if (auto checked = check_fields(*otherwise); !checked)
     return fail(at(settings, "otherwise", checked.error()));
   return std::make_unique<ClassifyTransform>(std::move(*rules), *otherwise);
+}
+
+}  // namespace
+
+const TransformComponent& classify_transform_component() {
+  static const TransformComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

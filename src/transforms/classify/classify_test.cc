@@ -1,8 +1,7 @@
-#include "transforms/classify/classify.h"
-
 #include <gmock/gmock.h>
 
 #include "support/transform_fixture.h"
+#include "transforms/classify/component.h"
 
 namespace tidemark {
 namespace {
@@ -27,7 +26,8 @@ config::Settings classify_settings(std::string rules, std::string otherwise = "{
 class ClassifyTest : public testing::TransformFixture {
  protected:
   std::unique_ptr<Transform> make(std::string rules, std::string otherwise = "{}") {
-    auto transform = make_classify_transform(classify_settings(std::move(rules), std::move(otherwise)), {});
+    auto transform =
+        classify_transform_component().make(classify_settings(std::move(rules), std::move(otherwise)), {});
     EXPECT_TRUE(transform.has_value()) << transform.error().describe();
     return std::move(*transform);
   }
@@ -35,7 +35,8 @@ class ClassifyTest : public testing::TransformFixture {
     return json(apply(transform, "insert", R"({"fullDocument": )" + std::string(text) + "}").after);
   }
   static Error refusal(std::string rules, std::string otherwise = "{}") {
-    auto made = make_classify_transform(classify_settings(std::move(rules), std::move(otherwise)), {});
+    auto made =
+        classify_transform_component().make(classify_settings(std::move(rules), std::move(otherwise)), {});
     if (made) {
       ADD_FAILURE() << "was taken";
       return {};

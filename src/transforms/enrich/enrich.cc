@@ -1,5 +1,3 @@
-#include "transforms/enrich/enrich.h"
-
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -8,6 +6,7 @@
 #include "bson/scratch.h"
 #include "config/fields.h"
 #include "core/event_edit.h"
+#include "transforms/enrich/component.h"
 
 namespace tidemark {
 namespace {
@@ -111,15 +110,7 @@ class NameCheck {
   std::vector<std::string> taken_;
 };
 
-}  // namespace
-
-const config::ComponentSpec& enrich_transform_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Transform>> make_enrich_transform(const config::Settings& settings,
-                                                         const ComponentContext& context) {
+Result<std::unique_ptr<Transform>> make(const config::Settings& settings, const ComponentContext& context) {
   Names names{settings.string("wrap"), settings.string("received_at"), settings.string("processed_at")};
   NameCheck check(settings);
   for (const auto& [setting, name] :
@@ -135,6 +126,13 @@ Result<std::unique_ptr<Transform>> make_enrich_transform(const config::Settings&
       constants.view().empty())
     return fail(settings.error("", "nothing to do", "give wrap, received_at, processed_at or set"));
   return std::make_unique<EnrichTransform>(std::move(names), constants.finish(), *context.clock);
+}
+
+}  // namespace
+
+const TransformComponent& enrich_transform_component() {
+  static const TransformComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

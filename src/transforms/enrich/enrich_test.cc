@@ -1,9 +1,8 @@
-#include "transforms/enrich/enrich.h"
-
 #include <gmock/gmock.h>
 
 #include "support/manual_clock.h"
 #include "support/transform_fixture.h"
+#include "transforms/enrich/component.h"
 
 namespace tidemark {
 namespace {
@@ -26,7 +25,8 @@ class EnrichTest : public testing::TransformFixture {
  protected:
   std::unique_ptr<Transform> make(std::string wrap, std::string received_at, std::string processed_at,
                                   Pairs set = {}) {
-    auto transform = make_enrich_transform(enrich_settings(wrap, received_at, processed_at, set), context());
+    auto transform =
+        enrich_transform_component().make(enrich_settings(wrap, received_at, processed_at, set), context());
     EXPECT_TRUE(transform.has_value()) << transform.error().describe();
     return std::move(*transform);
   }
@@ -87,7 +87,7 @@ TEST_F(EnrichTest, RefusesWhatItCantDo) {
            {enrich_settings("raw", "at", "at", {}), "both be named \"at\""},
            {enrich_settings("raw", "", "", {{"raw", "x"}}), "both be named \"raw\""},
            {enrich_settings("raw", "", "", {{"", "x"}}), "needs a name"}}) {
-    auto made = make_enrich_transform(settings, context());
+    auto made = enrich_transform_component().make(settings, context());
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().react, React::kConfig);
     EXPECT_THAT(made.error().what, HasSubstr(text));

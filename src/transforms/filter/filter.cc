@@ -1,7 +1,6 @@
-#include "transforms/filter/filter.h"
-
 #include "bson/matcher.h"
 #include "config/fields.h"
+#include "transforms/filter/component.h"
 
 namespace tidemark {
 namespace {
@@ -38,15 +37,7 @@ config::ComponentSpec make_spec() {
   return spec;
 }
 
-}  // namespace
-
-const config::ComponentSpec& filter_transform_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Transform>> make_filter_transform(const config::Settings& settings,
-                                                         const ComponentContext&) {
+Result<std::unique_ptr<Transform>> make(const config::Settings& settings, const ComponentContext&) {
   const auto where = bson::Document::from_json(settings.string("where"));
   if (!where) return fail(settings.error("where", where.error().what));
   auto matcher = bson::Matcher::parse(*where);
@@ -56,6 +47,13 @@ Result<std::unique_ptr<Transform>> make_filter_transform(const config::Settings&
     return fail(std::move(error));
   }
   return std::make_unique<FilterTransform>(std::move(*matcher), settings.string("action") != "drop");
+}
+
+}  // namespace
+
+const TransformComponent& filter_transform_component() {
+  static const TransformComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

@@ -1,8 +1,7 @@
-#include "transforms/filter/filter.h"
-
 #include <gmock/gmock.h>
 
 #include "support/transform_fixture.h"
+#include "transforms/filter/component.h"
 
 namespace tidemark {
 namespace {
@@ -20,7 +19,8 @@ config::Settings filter_settings(std::string where, std::string action = "keep")
 class FilterTest : public testing::TransformFixture {
  protected:
   std::unique_ptr<Transform> make(std::string where, std::string action = "keep") {
-    auto transform = make_filter_transform(filter_settings(std::move(where), std::move(action)), {});
+    auto transform =
+        filter_transform_component().make(filter_settings(std::move(where), std::move(action)), {});
     EXPECT_TRUE(transform.has_value()) << transform.error().describe();
     return std::move(*transform);
   }
@@ -58,12 +58,12 @@ TEST_F(FilterTest, ChangesNothingInTheEvent) {
 }
 
 TEST(Filter, ABadPredicateNamesItsPlace) {
-  auto bad = make_filter_transform(filter_settings(R"({"a": {"$frobnicate": 1}})"), {});
+  auto bad = filter_transform_component().make(filter_settings(R"({"a": {"$frobnicate": 1}})"), {});
   ASSERT_FALSE(bad.has_value());
   EXPECT_EQ(bad.error().react, React::kConfig);
   EXPECT_THAT(bad.error().what, HasSubstr("x.toml:9:9, pipeline.transform.where"));
   EXPECT_THAT(bad.error().what, HasSubstr("$frobnicate"));
-  EXPECT_FALSE(make_filter_transform(filter_settings("{broken"), {}).has_value());
+  EXPECT_FALSE(filter_transform_component().make(filter_settings("{broken"), {}).has_value());
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
-#include "transforms/project/project.h"
-
 #include <optional>
 #include <utility>
 
 #include "config/fields.h"
 #include "core/event_edit.h"
 #include "core/path_tree.h"
+#include "transforms/project/component.h"
 #include "transforms/project/rename.h"
 
 namespace tidemark {
@@ -188,15 +187,7 @@ Result<std::vector<Rename>> read_renames(const config::Settings& settings) {
   return renames;
 }
 
-}  // namespace
-
-const config::ComponentSpec& project_transform_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Transform>> make_project_transform(const config::Settings& settings,
-                                                          const ComponentContext&) {
+Result<std::unique_ptr<Transform>> make(const config::Settings& settings, const ComponentContext&) {
   using Mode = ProjectTransform::Mode;
   std::vector<std::string> include = settings.list("include");
   const std::vector<std::string>& exclude = settings.list("exclude");
@@ -220,6 +211,13 @@ Result<std::unique_ptr<Transform>> make_project_transform(const config::Settings
   if (mode == Mode::kAll && renames.empty())
     return fail(settings.error("", "nothing to do", "give include, exclude or rename"));
   return std::make_unique<ProjectTransform>(mode, std::move(*paths), std::move(renames));
+}
+
+}  // namespace
+
+const TransformComponent& project_transform_component() {
+  static const TransformComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

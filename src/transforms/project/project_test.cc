@@ -1,8 +1,7 @@
-#include "transforms/project/project.h"
-
 #include <gmock/gmock.h>
 
 #include "support/transform_fixture.h"
+#include "transforms/project/component.h"
 
 namespace tidemark {
 namespace {
@@ -23,7 +22,7 @@ config::Settings project_settings(Strings include, Strings exclude, Pairs rename
 class ProjectTest : public testing::TransformFixture {
  protected:
   std::unique_ptr<Transform> make(Strings include, Strings exclude, Pairs rename) {
-    auto transform = make_project_transform(project_settings(include, exclude, rename), {});
+    auto transform = project_transform_component().make(project_settings(include, exclude, rename), {});
     EXPECT_TRUE(transform.has_value()) << transform.error().describe();
     return std::move(*transform);
   }
@@ -143,7 +142,7 @@ TEST(Project, RefusesWhatItCantDo) {
            {project_settings({"a", "a.b"}, {}, {}), "lies above or under"},
            {project_settings({}, {"a."}, {}), "is no path"},
            {project_settings({}, {}, {}), "nothing to do"}}) {
-    auto made = make_project_transform(settings, {});
+    auto made = project_transform_component().make(settings, {});
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().react, React::kConfig);
     EXPECT_THAT(made.error().what, HasSubstr("x.toml:8:1"));

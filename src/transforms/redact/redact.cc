@@ -1,5 +1,3 @@
-#include "transforms/redact/redact.h"
-
 #include <utility>
 
 #include "base/digest.h"
@@ -8,6 +6,7 @@
 #include "config/fields.h"
 #include "core/event_edit.h"
 #include "core/path_tree.h"
+#include "transforms/redact/component.h"
 
 namespace tidemark {
 namespace {
@@ -225,15 +224,7 @@ Action action_from(const std::string& name) {
   return Action::kHash;
 }
 
-}  // namespace
-
-const config::ComponentSpec& redact_transform_spec() {
-  static const config::ComponentSpec spec = make_spec();
-  return spec;
-}
-
-Result<std::unique_ptr<Transform>> make_redact_transform(const config::Settings& settings,
-                                                         const ComponentContext&) {
+Result<std::unique_ptr<Transform>> make(const config::Settings& settings, const ComponentContext&) {
   const std::vector<std::string>& paths = settings.list("paths");
   for (const std::string& path : paths) {
     if (is_under(path, "_id"))
@@ -248,6 +239,13 @@ Result<std::unique_ptr<Transform>> make_redact_transform(const config::Settings&
                                "write salt = \"${REDACT_SALT}\", or choose action = \"drop\" or \"mask\""));
   return std::make_unique<RedactTransform>(paths, std::move(*tree), action,
                                            KeyedHash(settings.string("salt")));
+}
+
+}  // namespace
+
+const TransformComponent& redact_transform_component() {
+  static const TransformComponent component{.spec = make_spec(), .make = make};
+  return component;
 }
 
 }  // namespace tidemark

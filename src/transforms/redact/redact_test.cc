@@ -1,9 +1,8 @@
-#include "transforms/redact/redact.h"
-
 #include <gmock/gmock.h>
 
 #include "cloudevents/parser.h"
 #include "support/transform_fixture.h"
+#include "transforms/redact/component.h"
 
 namespace tidemark {
 namespace {
@@ -27,8 +26,8 @@ class RedactTest : public testing::TransformFixture {
  protected:
   std::unique_ptr<Transform> make(std::vector<std::string> paths, std::string action,
                                   std::string salt = "s3cret") {
-    auto transform =
-        make_redact_transform(redact_settings(std::move(paths), std::move(action), std::move(salt)), {});
+    auto transform = redact_transform_component().make(
+        redact_settings(std::move(paths), std::move(action), std::move(salt)), {});
     EXPECT_TRUE(transform.has_value()) << transform.error().describe();
     return std::move(*transform);
   }
@@ -227,7 +226,7 @@ TEST(Redact, RefusesWhatItCantDo) {
            {redact_settings({"a..b"}, "drop"), "is no path"},
            {redact_settings({"$a"}, "drop"), "is no path"},
            {redact_settings({"a"}, "hash", ""), "needs it"}}) {
-    auto made = make_redact_transform(settings, {});
+    auto made = redact_transform_component().make(settings, {});
     ASSERT_FALSE(made.has_value()) << text;
     EXPECT_EQ(made.error().react, React::kConfig);
     EXPECT_THAT(made.error().what, HasSubstr(text));

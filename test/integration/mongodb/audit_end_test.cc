@@ -1,7 +1,7 @@
 // The end that audits MongoDB through the suite that every one passes, and what is its own.
 #include "conformance/audit_end_contract.h"
 #include "integration/mongodb/fixture.h"
-#include "sinks/mongodb/audit.h"
+#include "sinks/mongodb/component.h"
 
 namespace tidemark::testing {
 namespace {
@@ -12,14 +12,16 @@ struct MongodbAudit : Deployment {
     settings.set("collection", std::string("{collection}"));
     return settings;
   }
-  std::shared_ptr<Sink> make_sink() { return make_mongodb_sink(settings(), context()).value(); }
-  std::unique_ptr<AuditEnd> make_end() { return make_mongodb_audit_end(settings(), context()).value(); }
+  std::shared_ptr<Sink> make_sink() { return mongodb_sink_component().plain(settings(), context()).value(); }
+  std::unique_ptr<AuditEnd> make_end() {
+    return mongodb_sink_component().audit(settings(), context()).value();
+  }
   std::unique_ptr<AuditEnd> make_end_away() {
     const std::string nobody = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200";
-    return make_mongodb_audit_end(settings("current", nobody), context()).value();
+    return mongodb_sink_component().audit(settings("current", nobody), context()).value();
   }
   Result<std::unique_ptr<AuditEnd>> make_end_of_events() {
-    return make_mongodb_audit_end(settings("insert"), context());
+    return mongodb_sink_component().audit(settings("insert"), context());
   }
   void twist(const std::string& id) {
     EXPECT_TRUE(mongo().update(database(), "orders", R"({"_id":)" + id + "}",

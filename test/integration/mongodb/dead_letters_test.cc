@@ -1,5 +1,5 @@
 // The dead letters `mongodb` on a live replica set.
-#include "deadletters/mongodb/dead_letters.h"
+#include "deadletters/mongodb/component.h"
 
 #include "base/log.h"
 #include "bson/json.h"
@@ -15,7 +15,7 @@ class MongodbDeadLetters : public WithDeployment {
     settings.set("uri", at.set->uri());
     settings.set("database", at.database());
     settings.set("collection", std::string("dead"));
-    auto store = make_mongodb_dead_letters(settings, at.context()).value();
+    auto store = mongodb_dead_letters_component().make(settings, at.context()).value();
     const Status status = store->open({});
     EXPECT_TRUE(status) << status.error().describe();
     return store;

@@ -14,7 +14,7 @@
 #include "config/settings.h"
 #include "core/component.h"
 #include "env/posix/clock.h"
-#include "sinks/mongodb/sink.h"
+#include "sinks/mongodb/component.h"
 #include "support/change_events.h"
 #include "support/mongo.h"
 #include "support/sandbox.h"
@@ -142,7 +142,7 @@ class WithDeployment : public ::testing::Test {
     if (auto reason = at.unavailable()) GTEST_SKIP() << *reason;
   }
   std::unique_ptr<Sink> opened(const config::Settings& settings) {
-    auto sink = make_mongodb_sink(settings, at.context());
+    auto sink = mongodb_sink_component().plain(settings, at.context());
     EXPECT_TRUE(sink) << sink.error().describe();
     const Status status = (*sink)->open({});
     EXPECT_TRUE(status) << status.error().describe();

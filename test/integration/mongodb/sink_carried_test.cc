@@ -51,14 +51,14 @@ class MongodbSinkOf44 : public ::testing::Test {
     return context;
   }
   std::unique_ptr<Sink> opened(const std::string& mode) {
-    auto sink = make_mongodb_sink(at.sink_settings(mode), context());
+    auto sink = mongodb_sink_component().plain(at.sink_settings(mode), context());
     EXPECT_TRUE(sink) << sink.error().describe();
     const Status status = (*sink)->open({});
     EXPECT_TRUE(status) << status.error().describe();
     return std::move(*sink);
   }
   std::unique_ptr<TransactionalSink> opened_with_position() {
-    auto sink = make_mongodb_transactional(at.sink_settings("current"), context());
+    auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), context());
     EXPECT_TRUE(sink) << sink.error().describe();
     const auto loaded = (*sink)->open_and_load({"orders", "f", "rs"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
@@ -264,7 +264,7 @@ TEST_F(MongodbSinkOf44, RefusesAViewACappedCollectionAndATimeSeries) {
         EXPECT_THAT(made.error().what, HasSubstr("not"));  // the sandbox has no views
         continue;
       }
-      auto sink = make_mongodb_sink(at.sink_settings(mode), context());
+      auto sink = mongodb_sink_component().plain(at.sink_settings(mode), context());
       ASSERT_TRUE(sink);
       const Status refused = (*sink)->open({});
       ASSERT_FALSE(refused) << word << " " << mode;

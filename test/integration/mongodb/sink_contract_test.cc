@@ -35,7 +35,8 @@ template <bool kInsert, bool kRetryWrites = false>
 struct LaneHarness : Base {
   std::shared_ptr<Sink> make() {
     const std::string options = kRetryWrites ? "&retryWrites=true" : "&retryWrites=false";
-    return make_mongodb_sink(sink_settings(kInsert ? "insert" : "current", proxied(options)), context())
+    return mongodb_sink_component()
+        .plain(sink_settings(kInsert ? "insert" : "current", proxied(options)), context())
         .value();
   }
   std::vector<std::string> ids() { return tokens(); }
@@ -54,7 +55,7 @@ struct TransactionalHarness : Base {
   std::shared_ptr<TransactionalSink> make() {
     auto settings = sink_settings(kInsert ? "insert" : "current", proxied(""));
     settings.set("transaction", std::string(kTransactions ? "auto" : "off"));
-    return make_mongodb_transactional(settings, context()).value();
+    return mongodb_sink_component().transactional(settings, context()).value();
   }
   std::vector<std::string> ids() { return tokens(); }
   // WriteConflict: one that passes, and that the driver doesn't repeat by itself.
@@ -70,7 +71,7 @@ struct TransactionalHarness : Base {
 struct StoreHarness : Base {
   std::shared_ptr<PositionStore> make() {
     std::shared_ptr<TransactionalSink> sink =
-        make_mongodb_transactional(sink_settings("current"), context()).value();
+        mongodb_sink_component().transactional(sink_settings("current"), context()).value();
     return {sink, &sink->position_store()};
   }
   bool corrupt() {

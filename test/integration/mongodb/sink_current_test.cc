@@ -162,7 +162,7 @@ TEST_F(MongodbCurrent, ARenameMovesTheDocumentsAndMayBeRepeated) {
 }
 
 TEST_F(MongodbCurrent, ABatchWithADropCommitsItsPositionAfterIt) {
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   EventBatch batch;
   add_put(batch, 1, 1, 10);
@@ -205,14 +205,14 @@ TEST_F(MongodbCurrent, RejectsADocumentThatIsTooLargeWithItsGuardAndTakesTheOthe
 }
 
 TEST_F(MongodbCurrent, ALostLeaseIsNoticedBeforeACollectionIsTouched) {
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   EventBatch before, drop;
   add_put(before, 1, 1, 10);
   add_event(drop, change_event(2, "drop", "{}"));
   ASSERT_TRUE(sink->write(before.events(), position_at(1), {}));
   at.break_lease();
-  auto other = make_mongodb_transactional(at.sink_settings("current"), at.context()).value();
+  auto other = mongodb_sink_component().transactional(at.sink_settings("current"), at.context()).value();
   ASSERT_TRUE(other->open_and_load({"orders", "f", "d"}, {}));
   const auto refused = sink->write(drop.events(), position_at(2), {});
   ASSERT_FALSE(refused);
@@ -224,7 +224,7 @@ TEST_F(MongodbCurrent, ACommitThatNobodyAnsweredIsFoundOut) {
   LossyProxy proxy(at.primary_port());
   auto settings = at.sink_settings(
       "current", "mongodb://127.0.0.1:" + std::to_string(proxy.port()) + "/?directConnection=true");
-  auto sink = make_mongodb_transactional(settings, at.context()).value();
+  auto sink = mongodb_sink_component().transactional(settings, at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   ASSERT_TRUE(sink->write(inserts(1, 2)->events(), position_at(2), {}));
   proxy.lose_answers(2, "commitTransaction", "");
@@ -236,7 +236,7 @@ TEST_F(MongodbCurrent, ACommitThatNobodyAnsweredIsFoundOut) {
 }
 
 TEST_F(MongodbCurrent, DocumentsAndPositionAppearTogether) {
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   ASSERT_TRUE(sink->write(inserts(1, 1)->events(), position_at(1), {}));
   // The commit never comes: neither may be seen.
@@ -252,7 +252,7 @@ TEST_F(MongodbCurrent, AWrongPasswordIsAConfigurationError) {
   auto settings = at.sink_settings("current");
   std::string uri = at.set->uri();
   settings.set("uri", uri.replace(0, std::string("mongodb://").size(), "mongodb://nobody:hidden@"));
-  auto sink = make_mongodb_sink(settings, at.context()).value();
+  auto sink = mongodb_sink_component().plain(settings, at.context()).value();
   const Status opened = sink->open({});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().react, React::kDenied) << opened.error().describe();

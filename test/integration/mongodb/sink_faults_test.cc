@@ -100,7 +100,7 @@ TEST_F(MongodbSinkUnderFaults, EndsUpAsTheEventsSay) {
     (void)at.mongo().drop(at.database(), "orders");
     SeededRandom random(seed);
     const Workload work(seed);
-    auto sink = make_mongodb_sink(at.sink_settings("current"), at.context()).value();
+    auto sink = mongodb_sink_component().plain(at.sink_settings("current"), at.context()).value();
     bool open = false;
     uint32_t done = 0;
     int tries = 0;
@@ -143,7 +143,7 @@ TEST_F(MongodbSinkUnderFaults, TransactionsEndUpAsTheEventsSayAndResumeWhereThey
     settings.set("lease_ttl", int64_t{1'000});
     ComponentContext context = at.context();
     context.clock = &at.wall;
-    auto sink = make_mongodb_transactional(settings, context).value();
+    auto sink = mongodb_sink_component().transactional(settings, context).value();
     bool open = false;
     uint32_t done = 0;
     int tries = 0;
@@ -151,7 +151,7 @@ TEST_F(MongodbSinkUnderFaults, TransactionsEndUpAsTheEventsSayAndResumeWhereThey
       ASSERT_LT(++tries, 600) << "the work never ends";
       if (!open) {
         // Sometimes as another process after a crash.
-        if (random.below(4) == 0) sink = make_mongodb_transactional(settings, context).value();
+        if (random.below(4) == 0) sink = mongodb_sink_component().transactional(settings, context).value();
         const auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
         open = loaded.has_value();
         if (!open) {
@@ -187,7 +187,7 @@ TEST_F(MongodbSinkUnderFaults, InsertsStandExactlyOnceAfterReplaysAndStepDowns) 
     SCOPED_TRACE("seed " + std::to_string(seed));
     (void)at.mongo().drop(at.database(), "orders");
     SeededRandom random(seed);
-    auto sink = make_mongodb_sink(settings, at.context()).value();
+    auto sink = mongodb_sink_component().plain(settings, at.context()).value();
     bool open = false;
     uint32_t done = 0;
     int tries = 0;

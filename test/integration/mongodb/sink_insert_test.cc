@@ -62,7 +62,7 @@ TEST_F(MongodbInsert, CreatesItsUniqueIndexAndTakesADuplicateForWritten) {
 TEST_F(MongodbInsert, SaysWhatStandsInTheWayOfTheUniqueIndex) {
   for (int i = 0; i < 2; ++i)
     ASSERT_TRUE(at.mongo().insert(at.database(), "orders", R"({"raw": {"source": "src", "id": "1"}})"));
-  auto sink = make_mongodb_sink(settings(), at.context()).value();
+  auto sink = mongodb_sink_component().plain(settings(), at.context()).value();
   const Status opened = sink->open({});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().react, React::kConfig);
@@ -144,7 +144,7 @@ TEST_F(MongodbInsert, RejectsWhatIsNoInsertAndPassesOverWhatHasNoDocument) {
 }
 
 TEST_F(MongodbInsert, TransactionsThatMeetADuplicateStillSaveEverything) {
-  auto sink = make_mongodb_transactional(settings(), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(settings(), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   EventBatch first, second;
   add_cloud_event(first, 1, raw(1));
@@ -160,7 +160,7 @@ TEST_F(MongodbInsert, TransactionsThatMeetADuplicateStillSaveEverything) {
 TEST_F(MongodbInsert, TransactionsNameTheDocumentToBlame) {
   ASSERT_TRUE(
       at.mongo().run(at.database(), R"({"create": "orders", "validator": {"raw.id": {"$ne": "2"}}})"));
-  auto sink = make_mongodb_transactional(settings(), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(settings(), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   EventBatch batch;
   for (uint32_t n = 1; n <= 3; ++n) add_cloud_event(batch, n, raw(n));

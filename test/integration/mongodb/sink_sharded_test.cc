@@ -63,7 +63,7 @@ class SinkBehindAMongos : public SinkOf {
 
 TEST_F(SinkBehindAMongos, HoldsDocumentsOfACollectionThatIsShardedByAnotherKeyThanTheId) {
   shard(R"({"k": 1})");
-  auto sink = make_mongodb_sink(at.sink_settings("current"), context()).value();
+  auto sink = mongodb_sink_component().plain(at.sink_settings("current"), context()).value();
   ASSERT_TRUE(sink->open({}));
   EventBatch batch;
   add_put(batch, 1, 1, "a");
@@ -84,7 +84,7 @@ TEST_F(SinkBehindAMongos, HoldsDocumentsOfACollectionThatIsShardedByAnotherKeyTh
 
 TEST_F(SinkBehindAMongos, HoldsThemTogetherWithThePosition) {
   shard(R"({"k": 1})");
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), context()).value();
   const auto loaded = sink->open_and_load({"orders", "f", "c"}, {});
   ASSERT_TRUE(loaded) << loaded.error().describe();
   EventBatch batch, moves;
@@ -101,7 +101,7 @@ TEST_F(SinkBehindAMongos, HoldsThemTogetherWithThePosition) {
 
 TEST_F(SinkBehindAMongos, InsertsAndKnowsARepetition) {
   shard(R"({"k": 1})");
-  auto sink = make_mongodb_sink(at.sink_settings("insert"), context()).value();
+  auto sink = mongodb_sink_component().plain(at.sink_settings("insert"), context()).value();
   ASSERT_TRUE(sink->open({}));
   EventBatch batch;
   add_put(batch, 1, 1, "a");
@@ -120,7 +120,7 @@ TEST_F(SinkBehindAMongos, AUniqueKeyThatAShardedCollectionCanNotHaveIsExplained)
   // CannotCreateIndex: "cannot create unique index over { other: 1 } with shard key pattern { k: 1 }"
   ASSERT_TRUE(mongo->run("admin", R"({"configureFailPoint": "failCommand", "mode": {"times": 1},
                                       "data": {"failCommands": ["createIndexes"], "errorCode": 67}})"));
-  auto sink = make_mongodb_sink(settings, context()).value();
+  auto sink = mongodb_sink_component().plain(settings, context()).value();
   const Status opened = sink->open({});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().react, React::kConfig) << opened.error().describe();
@@ -134,7 +134,7 @@ class SinkWithoutMajorityReads : public SinkOf {
 };
 
 TEST_F(SinkWithoutMajorityReads, ThePositionSaysWhatIsWrongWithTheServer) {
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), context()).value();
   const auto peeked = sink->position_store().peek("orders", {});
   ASSERT_FALSE(peeked);
   EXPECT_EQ(peeked.error().react, React::kDenied) << peeked.error().describe();

@@ -1,9 +1,8 @@
 // The stats probe `mongodb` on a live replica set.
-#include "stats/mongodb/stats.h"
-
 #include <thread>
 
 #include "integration/mongodb/fixture.h"
+#include "stats/mongodb/component.h"
 
 namespace tidemark::testing {
 namespace {
@@ -19,7 +18,7 @@ class MongodbStats : public WithDeployment {
     settings.set("collection", std::string("events"));
     settings.set("severity_field", std::string("severity"));
     settings.set("category_field", std::string("category"));
-    return make_mongodb_stats(settings, at.context()).value();
+    return mongodb_stats_component().make(settings, at.context()).value();
   }
 };
 
@@ -114,7 +113,7 @@ TEST(MongodbStatsOf42, FallBackToWhatTheMajorityHas) {
   settings.set("collection", std::string("events"));
   settings.set("severity_field", std::string("severity"));
   settings.set("category_field", std::string("category"));
-  const auto report = make_mongodb_stats(settings, {}).value()->look({});
+  const auto report = mongodb_stats_component().make(settings, {}).value()->look({});
   ASSERT_TRUE(report) << report.error().describe();
   EXPECT_EQ(report->total, 1);
   EXPECT_NE(report->at, bson::Timestamp{});

@@ -1,7 +1,7 @@
 // What an audit reads of the source, on a live replica set.
 #include "bson/json.h"
 #include "integration/source/stream_fixture.h"
-#include "sources/mongodb/audit.h"
+#include "sources/mongodb/component.h"
 
 namespace tidemark::testing {
 namespace {
@@ -16,7 +16,7 @@ class MongodbAudit : public StreamTest {
     settings.set("database", database);
     settings.set("collection", collection);
     settings.set("filter", filter);
-    auto made = make_mongodb_audit_source(settings, {});
+    auto made = mongodb_source_component().audit(settings, {});
     EXPECT_TRUE(made) << made.error().describe();
     ok((*made)->open({}));
     return std::move(*made);

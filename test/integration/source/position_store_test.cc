@@ -4,7 +4,7 @@
 
 #include "conformance/position_store_contract.h"
 #include "env/posix/clock.h"
-#include "positions/mongodb/store.h"
+#include "positions/mongodb/component.h"
 #include "support/mongo.h"
 #include "support/sandbox.h"
 
@@ -50,7 +50,7 @@ struct MongodbHarness {
     ComponentContext context;
     context.pipeline = "orders";
     context.clock = &with;
-    return *make_mongodb_position(settings, context);
+    return *mongodb_position_component().make(settings, context);
   }
   void renew() {
     const int64_t until = clock.wall_ms() + 60'000 + ++renewals;

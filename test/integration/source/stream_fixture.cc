@@ -1,6 +1,6 @@
 #include "integration/source/stream_fixture.h"
 
-#include "sources/mongodb/source.h"
+#include "sources/mongodb/component.h"
 
 namespace tidemark::testing {
 
@@ -34,7 +34,7 @@ void StreamTest::SetUp() {
 std::unique_ptr<Source> StreamTest::source_of(Fields fields) {
   static PosixClock clock;
   config::Settings settings;
-  for (const config::FieldSpec& field : mongodb_source_spec().fields) {
+  for (const config::FieldSpec& field : mongodb_source_component().spec.fields) {
     if (field.default_text.empty()) continue;
     if (field.type == config::FieldType::kInteger)
       settings.set(field.name, int64_t{std::stoll(field.default_text)});
@@ -57,7 +57,7 @@ std::unique_ptr<Source> StreamTest::source_of(Fields fields) {
   ComponentContext context;
   context.pipeline = "test";
   context.clock = &clock;
-  auto made = make_mongodb_source(settings, context);
+  auto made = mongodb_source_component().make(settings, context);
   EXPECT_TRUE(made) << made.error().describe();
   return made ? std::move(*made) : nullptr;
 }
