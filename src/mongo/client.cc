@@ -13,20 +13,10 @@
 namespace tidemark::mongo {
 namespace {
 
-constexpr int32_t kServerSelectionMs = 3'000;
-constexpr int32_t kConnectMs = 5'000;
-constexpr int32_t kSocketMs = 15'000;
+constexpr std::chrono::milliseconds kServerSelection{3'000};
+constexpr std::chrono::milliseconds kConnect{5'000};
+constexpr std::chrono::milliseconds kSocket{15'000};
 constexpr int64_t kMajorityMs = 10'000;
-
-void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
-  if (std::string_view(domain) == "uri") return;  // it quotes the URI, and with it what may be a password
-  log::debug("libmongoc {}: {}", domain, message);
-}
-
-void init_library() {
-  static const bool once = (mongoc_init(), mongoc_log_set_handler(driver_log, nullptr), true);
-  (void)once;
-}
 
 // Owns what libmongoc writes a reply into; it initialises it anew.
 struct Buffer {
@@ -52,54 +42,9 @@ WriteConcernPtr majority() {
   return concern;
 }
 
-void set_default(mongoc_uri_t* uri, const char* option, int32_t value_ms) {
-  if (!mongoc_uri_has_option(uri, option)) mongoc_uri_set_option_as_int32(uri, option, value_ms);
-}
-
-Origin origin_of(const bson_error_t& error) {
-  switch (error.domain) {
-    case MONGOC_ERROR_SERVER:
-    case MONGOC_ERROR_QUERY:
-    case MONGOC_ERROR_WRITE_CONCERN:
-      return Origin::kServer;
-    case MONGOC_ERROR_STREAM:
-    case MONGOC_ERROR_POOL:
-      return Origin::kNetwork;
-    case MONGOC_ERROR_PROTOCOL:
-      return error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION ? Origin::kIncompatible : Origin::kNetwork;
-    case MONGOC_ERROR_SERVER_SELECTION:
-      return error.code == MONGOC_ERROR_SERVER_SELECTION_BAD_WIRE_VERSION ? Origin::kIncompatible
-                                                                          : Origin::kSelection;
-    case MONGOC_ERROR_SASL:
-    case MONGOC_ERROR_SCRAM:
-      return Origin::kAuthentication;
-    case MONGOC_ERROR_CLIENT:
-      if (error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) return Origin::kAuthentication;
-      // Not connected, no session, "in exhaust", and whatever a later version adds.
-      return Origin::kNetwork;
-    default:
-      return Origin::kDriver;
-  }
-}
-
 Error error_of(const bson_error_t& error, bson::View reply, const ClientOptions& options) {
-  Failure failure;
-  failure.origin = origin_of(error);
-  failure.message = error.message;
-  if (failure.origin == Origin::kServer) failure.code = static_cast<int>(error.code);
-  // The reply is the better witness: the driver's own message is cut at 500 bytes, and labels stand here alone.
-  if (const auto code = reply.find("code"); code && code->integer()) {
-    failure.origin = Origin::kServer;
-    failure.code = static_cast<int>(*code->integer());
-  }
-  if (const auto text = reply.find("errmsg"); text && text->is_string()) failure.message = text->string();
-  std::vector<std::string> labels;
-  if (const auto given = reply.find("errorLabels"); given && given->is_array()) {
-    for (const bson::Element label : given->document())
-      if (label.is_string()) labels.emplace_back(label.string());
-  }
-  failure.labels = labels;
-  return classify(failure, options.who, options.grant);
+  const Told told = told_by(error, reply);
+  return classify(told.failure(), options.who, options.grant);
 }
 
 // A connection that broke, or a member that is no primary any more: the next try finds the new one.
@@ -129,37 +74,26 @@ std::string new_id() {
   return text;
 }
 
-void Client::UriDeleter::operator()(_mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
 void Client::ClientDeleter::operator()(_mongoc_client_t* client) const { mongoc_client_destroy(client); }
 void Client::SessionDeleter::operator()(_mongoc_client_session_t* session) const {
   mongoc_client_session_destroy(session);
 }
 
-Client::Client(ClientOptions options, _mongoc_uri_t* uri) : options_(std::move(options)), uri_(uri) {}
+Client::Client(ClientOptions options, UriPtr uri) : options_(std::move(options)), uri_(std::move(uri)) {}
 Client::~Client() { abort_transaction(); }
 
 Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
-  init_library();
-  bson_error_t error;
-  mongoc_uri_t* uri = mongoc_uri_new_with_error(options.uri.c_str(), &error);
-  if (uri == nullptr) {
-    // The library's words quote what it didn't understand, which may be part of a password.
-    return fail(React::kConfig, "not a MongoDB URI (it isn't shown, as it may hold a password)",
-                "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
-  }
+  TIDEMARK_ASSIGN(UriPtr parsed, parse_uri(options.uri));
+  mongoc_uri_t* uri = parsed.get();
   // A file that is missing is said before anything is connected to.
-  if (Status files = check_tls_files(uri); !files) {
-    mongoc_uri_destroy(uri);
-    return fail(std::move(files).error());
-  }
-  set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kServerSelectionMs);
-  set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, kConnectMs);
-  set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, kSocketMs);
+  TIDEMARK_TRY(check_tls_files(uri));
+  set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kServerSelection);
+  set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, kConnect);
+  set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, kSocket);
   // Without this a client for one thread gives up at the first member that doesn't answer.
   mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
-  if (!mongoc_uri_has_option(uri, MONGOC_URI_APPNAME))
-    mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_APPNAME, "tidemark");
-  return std::unique_ptr<Client>(new Client(std::move(options), uri));
+  set_default_app_name(uri, "tidemark");
+  return std::unique_ptr<Client>(new Client(std::move(options), std::move(parsed)));
 }
 
 std::string Client::redacted_uri() const { return redact_uri(mongoc_uri_get_string(uri_.get())); }

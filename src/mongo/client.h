@@ -18,9 +18,9 @@
 #include "base/result.h"
 #include "bson/document.h"
 #include "mongo/classify.h"
+#include "mongo/library.h"
 
 struct _bson_error_t;
-struct _mongoc_uri_t;
 struct _mongoc_client_t;
 struct _mongoc_client_session_t;
 
@@ -79,9 +79,6 @@ class Client {
   void abort_transaction();
 
  private:
-  struct UriDeleter {
-    void operator()(_mongoc_uri_t* uri) const;
-  };
   struct ClientDeleter {
     void operator()(_mongoc_client_t* client) const;
   };
@@ -89,7 +86,7 @@ class Client {
     void operator()(_mongoc_client_session_t* session) const;
   };
 
-  Client(ClientOptions options, _mongoc_uri_t* uri);
+  Client(ClientOptions options, UriPtr uri);
   Result<bson::Document> run(const std::string& database, bson::View command, bool writes,
                              std::stop_token stop);
   Result<bson::Document> run_once(const std::string& database, bson::View command, bool writes, bool& again);
@@ -99,7 +96,7 @@ class Client {
   Error judge(const _bson_error_t& error, bson::View reply) const;
 
   const ClientOptions options_;
-  std::unique_ptr<_mongoc_uri_t, UriDeleter> uri_;
+  const UriPtr uri_;
   std::unique_ptr<_mongoc_client_t, ClientDeleter> client_;
   std::unique_ptr<_mongoc_client_session_t, SessionDeleter> session_;
   bool in_transaction_ = false;

@@ -2,11 +2,10 @@
 // text of the same condition differs from version to version. Pure; any thread.
 #pragma once
 
-#include <span>
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "mongo/classify.h"
 
 namespace tidemark::mongodb {
 
@@ -15,22 +14,8 @@ namespace tidemark::mongodb {
 // anything but the stream.
 enum class Phase { kOpen, kFirstRead, kRead, kOther };
 
-// Who raised it: the server (a reply with ok: 0) or one of the driver's own layers.
-enum class Origin {
-  kServer,
-  kNetwork,         // a connection that broke, was refused or timed out; a name that did not resolve
-  kSelection,       // no suitable member within the timeout
-  kAuthentication,  // the handshake's own refusal
-  kIncompatible,    // the server speaks no wire version this driver knows
-  kDriver,          // the driver refused what it was asked: our mistake, or an option it doesn't take
-};
-
-struct Failure {
-  Origin origin = Origin::kServer;
-  int code = 0;  // the server's; 0 for the driver's own
-  std::span<const std::string> labels = {};
-  std::string_view message = {};
-};
+using mongo::Failure;
+using mongo::Origin;
 
 // kReject is returned for an event that is too large (10334, 7182500) alone. `what` begins with `where`. What the table doesn't
 // know is kRetry, with a hint that says so: a fault of the surroundings that was taken for the end would end a pipeline that

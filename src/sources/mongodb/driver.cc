@@ -1,10 +1,9 @@
 #include "sources/mongodb/driver.h"
 
-#include <algorithm>
-
 #include <mongoc/mongoc.h>
 
 #include "base/log.h"
+#include "mongo/library.h"
 #include "sources/mongodb/mended_reply.h"
 
 namespace tidemark::mongodb {
@@ -17,86 +16,12 @@ constexpr int32_t kHeartbeatMs = 2000;
 // How long a deployment may be without a primary before that is told.
 constexpr int64_t kNoPrimaryUs = 5'000'000;
 
-void driver_log(mongoc_log_level_t, const char* domain, const char* message, void*) {
-  if (std::string_view(domain) == "uri") return;  // it quotes the URI, and with it what may be a password
-  log::debug("libmongoc {}: {}", domain, message);
-}
-
-void init_library() {
-  static const bool once = [] {
-    mongoc_init();
-    mongoc_log_set_handler(driver_log, nullptr);
-    return true;
-  }();
-  (void)once;
-}
-
-struct UriDeleter {
-  void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
-};
-using UriPtr = std::unique_ptr<mongoc_uri_t, UriDeleter>;
-
-Result<UriPtr> parse_uri(const std::string& text) {
-  init_library();
-  bson_error_t error;
-  UriPtr uri(mongoc_uri_new_with_error(text.c_str(), &error));
-  if (uri) return uri;
-  // The library's words quote what it didn't understand, which may be part of a password.
-  return fail(React::kConfig, "not a MongoDB URI (it isn't shown, as it may hold a password)",
-              "write mongodb://user:password@host1,host2/?replicaSet=name or mongodb+srv://...");
-}
-
-// What the URI says goes before our own defaults.
-void set_default(mongoc_uri_t* uri, const char* option, std::chrono::milliseconds value) {
-  if (!mongoc_uri_has_option(uri, option))
-    mongoc_uri_set_option_as_int32(uri, option, static_cast<int32_t>(std::max<int64_t>(1, value.count())));
-}
-
-Origin origin_of(const bson_error_t& error) {
-  switch (error.domain) {
-    case MONGOC_ERROR_SERVER:
-    case MONGOC_ERROR_QUERY:
-    case MONGOC_ERROR_WRITE_CONCERN:
-      return Origin::kServer;
-    case MONGOC_ERROR_STREAM:
-    case MONGOC_ERROR_POOL:
-      return Origin::kNetwork;
-    case MONGOC_ERROR_PROTOCOL:
-      return error.code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION ? Origin::kIncompatible : Origin::kNetwork;
-    case MONGOC_ERROR_SERVER_SELECTION:
-      return error.code == MONGOC_ERROR_SERVER_SELECTION_BAD_WIRE_VERSION ? Origin::kIncompatible
-                                                                          : Origin::kSelection;
-    case MONGOC_ERROR_SASL:
-    case MONGOC_ERROR_SCRAM:
-      return Origin::kAuthentication;
-    case MONGOC_ERROR_CLIENT:
-      if (error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) return Origin::kAuthentication;
-      if (error.code == MONGOC_ERROR_CLIENT_NOT_READY || error.code == MONGOC_ERROR_CLIENT_SESSION_FAILURE)
-        return Origin::kNetwork;
-      return Origin::kDriver;
-    default:
-      return Origin::kDriver;
-  }
-}
+using mongo::parse_uri;
+using mongo::set_default;
+using mongo::UriPtr;
 
 CommandFailure failure_of(const bson_error_t& error, bson::View reply) {
-  CommandFailure failure;
-  failure.origin = origin_of(error);
-  failure.message = error.message;
-  if (failure.origin == Origin::kServer) failure.code = static_cast<int>(error.code);
-  // The reply is the better witness: the driver's own message is cut at 500 bytes, and labels stand here
-  // alone.
-  if (const auto code = reply.find("code"); code && code->integer()) {
-    failure.origin = Origin::kServer;
-    failure.code = static_cast<int>(*code->integer());
-  }
-  if (const auto text = reply.find("errmsg"); text && text->is_string()) failure.message = text->string();
-  if (const auto labels = reply.find("errorLabels"); labels && labels->is_array()) {
-    for (const bson::Element label : labels->document()) {
-      if (label.is_string()) failure.labels.emplace_back(label.string());
-    }
-  }
-  return failure;
+  return {mongo::told_by(error, reply)};
 }
 
 CommandFailure cancelled() {
@@ -191,7 +116,7 @@ std::optional<std::chrono::milliseconds> socket_timeout_of(const std::string& ur
 
 Error CommandFailure::classify(Phase phase, std::string_view where) const {
   if (cancelled) return Error{React::kCancelled, std::string(where) + ": stop was requested", {}, 0};
-  return mongodb::classify({origin, code, labels, message}, phase, where);
+  return mongodb::classify(failure(), phase, where);
 }
 
 Status Reply::accept() {
@@ -309,8 +234,7 @@ Result<std::shared_ptr<Driver>> Driver::create(const DriverOptions& options, std
   set_default(uri.get(), MONGOC_URI_HEARTBEATFREQUENCYMS, std::chrono::milliseconds(kHeartbeatMs));
   // A retry is ours to decide: the driver's own would hide where a stream was opened.
   mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_RETRYREADS, false);
-  if (!mongoc_uri_has_option(uri.get(), MONGOC_URI_APPNAME))
-    mongoc_uri_set_option_as_utf8(uri.get(), MONGOC_URI_APPNAME, options.app_name.c_str());
+  mongo::set_default_app_name(uri.get(), options.app_name);
 
   std::shared_ptr<Driver> driver(new Driver(std::move(pipeline)));
   bson_error_t error;

@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "bson/document.h"
+#include "mongo/library.h"
 #include "sources/mongodb/classify.h"
 #include "sources/mongodb/interruptible_stream.h"
 
@@ -78,11 +79,7 @@ struct Member {
 };
 
 // A command's failure before it is classified: the classification needs to know the phase and what was tried.
-struct CommandFailure {
-  Origin origin = Origin::kServer;
-  int code = 0;
-  std::vector<std::string> labels;
-  std::string message;
+struct CommandFailure : mongo::Told {
   bool cancelled = false;  // stop was requested
   bool timed_out = false;  // no answer in time: the server may be at work on it still
 

@@ -92,10 +92,8 @@ Result<Position> StreamSource::resolve_once(Client& client, const StartPoint& st
       const CommandFailure& failure = more.error();
       Error error = failure.classify(Phase::kFirstRead, where("opening"));
       // An event that can't be sent is no fault of the position before it.
-      const bool about_an_event =
-          error.react == React::kReject ||
-          may_be_about_an_event({failure.origin, failure.code, failure.labels, failure.message},
-                                Phase::kFirstRead, filtered());
+      const bool about_an_event = error.react == React::kReject ||
+                                  may_be_about_an_event(failure.failure(), Phase::kFirstRead, filtered());
       if (!about_an_event && !failure.timed_out) return fail(std::move(error));
     }
     opened.cursor.kill(stop);

@@ -142,7 +142,7 @@ Error StreamSource::why_refused(Client& client, const Member& member, const Open
                                 const CommandFailure& failure, std::stop_token stop) {
   Error error = failure.classify(Phase::kOpen, where("opening"));
   if (failure.cancelled || failure.origin != Origin::kServer) return error;
-  const Failure refused{failure.origin, failure.code, failure.labels, failure.message};
+  const Failure refused = failure.failure();
   if (!at.bare && filtered() && may_be_about_the_filter(refused)) {
     OpenAt bare = at;
     bare.bare = bare.slim = true;
@@ -230,9 +230,7 @@ StreamSource::ReadFailure StreamSource::failure_of(const CommandFailure& failure
         "it is given twice as long each time, up to `scan_timeout_max`; `socket_timeout` says how long at "
         "first";
   }
-  made.about_an_event = !failure.cancelled &&
-                        may_be_about_an_event({failure.origin, failure.code, failure.labels, failure.message},
-                                              phase, filtered());
+  made.about_an_event = !failure.cancelled && may_be_about_an_event(failure.failure(), phase, filtered());
   return made;
 }
 
