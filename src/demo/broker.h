@@ -1,5 +1,4 @@
-// A RabbitMQ of the demo's own: its data, log and home in a folder of the demo's, its ports on the loopback interface,
-// nothing of the machine's own broker touched. It runs as whoever runs the demo, root or not, and needs no epmd.
+// A RabbitMQ of the demo's own, in a folder of the demo's (broker/launch.h).
 //
 // Any thread may call it. The kernel ends a child with the thread that spawned it: a thread that calls start() must live
 // until the end of the demo.
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "base/mutex.h"
+#include "broker/launch.h"
 #include "env/clock.h"
 #include "env/file_system.h"
 #include "env/posix/child_process.h"
@@ -41,13 +41,12 @@ class Broker {
   std::string log_folder() const { return folder_ + "/log"; }
 
  private:
-  Broker(Clock& clock, std::string folder, int port, int distribution_port, std::string erl);
+  Broker(Clock& clock, std::string folder, int port, broker::Launch launch);
 
   Clock& clock_;
   const std::string folder_;
   const int port_;
-  const int distribution_port_;
-  const std::string erl_;  // the path of Erlang's program
+  const broker::Launch launch_;
 
   mutable Mutex mutex_;
   ChildProcess process_ GUARDED_BY(mutex_);

@@ -12,6 +12,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "broker/launch.h"
+#include "env/posix/file_system.h"
+
 namespace tidemark::testing {
 namespace {
 
@@ -20,124 +23,15 @@ namespace fs = std::filesystem;
 // A start on a machine busy with other tests.
 constexpr Process::Milliseconds kStartPatience{60'000};
 
-// Where the broker's applications are: the newest version's folder.
-std::string applications_folder() {
-  std::error_code ignored;
-  std::string newest;
-  for (const auto& entry : fs::directory_iterator("/usr/lib/rabbitmq/lib", ignored)) {
-    const std::string folder = (entry.path() / "plugins").string();
-    if (fs::is_directory(folder, ignored) && folder > newest) newest = folder;
-  }
-  return newest;
-}
-
-bool erlang_is_installed() {
-  std::error_code ignored;
-  for (const char* path : {"/usr/bin/erl", "/usr/local/bin/erl"})
-    if (fs::exists(path, ignored)) return true;
-  return false;
-}
-
 [[noreturn]] void give_up(const std::string& what) {
   throw std::runtime_error("RabbitMQ for tests: " + what);
 }
 
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-}
-
-// Links to the applications that aren't plugins.
-void link_applications(const std::string& from, const std::string& to) {
-  fs::create_directories(to);
-  for (const auto& entry : fs::directory_iterator(from)) {
-    const std::string name = entry.path().filename().string();
-    const bool plugin = name.rfind("rabbitmq_", 0) == 0 && name.rfind("rabbitmq_prelaunch", 0) != 0;
-    const bool of_plugins = name.rfind("cow", 0) == 0 || name.rfind("gun-", 0) == 0 ||
-                            name.rfind("jose-", 0) == 0 || name.rfind("eetcd-", 0) == 0 ||
-                            name.rfind("prometheus-", 0) == 0;
-    std::error_code ignored;
-    if (!plugin && !of_plugins) fs::create_directory_symlink(entry.path(), to + "/" + name, ignored);
-  }
-}
-
 }  // namespace
 
-RabbitCommand rabbitmq_command(const std::string& folder, int port, int distribution_port,
-                               const std::map<std::string, std::string>& settings) {
-  const std::string node = "tidemark@127.0.0.1";
-  const std::string applications = folder + "/applications";
-  for (const char* name : {"/user", "/log", "/data"}) fs::create_directories(folder + name);
-  link_applications(applications_folder(), applications);
-  std::map<std::string, std::string> lines = {{"listeners.tcp.1", "127.0.0.1:" + std::to_string(port)},
-                                              {"loopback_users", "none"},
-                                              {"log.console", "false"},
-                                              {"disk_free_limit.absolute", "1MB"}};
-  for (const auto& [name, value] : settings) lines[name] = value;
-  std::string config;
-  for (const auto& [name, value] : lines) config += name + " = " + value + "\n";
-  write_file(folder + "/rabbitmq.conf", config);
-  write_file(folder + "/enabled_plugins", "[].\n");
-
-  RabbitCommand command;
-  command.args = {"erl",
-                  "-noinput",
-                  "-boot",
-                  "start_sasl",
-                  "-s",
-                  "rabbit",
-                  "boot",
-                  "+W",
-                  "w",
-                  "+B",
-                  "i",
-                  "+S",
-                  "2:2",
-                  "+sbwt",
-                  "none",
-                  "+sbwtdcpu",
-                  "none",
-                  "+sbwtdio",
-                  "none",
-                  "-name",
-                  node,
-                  "-setcookie",
-                  "tidemark",
-                  "-erl_epmd_port",
-                  std::to_string(distribution_port),
-                  "-syslog",
-                  "logger",
-                  "[]",
-                  "-syslog",
-                  "syslog_error_logger",
-                  "false",
-                  "-kernel",
-                  "prevent_overlapping_partitions",
-                  "false"};
-  command.environment = {{"HOME", folder + "/user"},
-                         {"RABBITMQ_NODENAME", node},
-                         {"RABBITMQ_USE_LONGNAME", "true"},
-                         {"RABBITMQ_CONFIG_FILE", folder + "/rabbitmq.conf"},
-                         {"RABBITMQ_ADVANCED_CONFIG_FILE", folder + "/none"},
-                         {"RABBITMQ_CONF_ENV_FILE", folder + "/none"},
-                         {"RABBITMQ_GENERATED_CONFIG_DIR", folder + "/config"},
-                         {"RABBITMQ_MNESIA_BASE", folder + "/data"},
-                         {"RABBITMQ_MNESIA_DIR", folder + "/data/node"},
-                         {"RABBITMQ_LOG_BASE", folder + "/log"},
-                         {"RABBITMQ_PID_FILE", folder + "/pid"},
-                         {"RABBITMQ_ENABLED_PLUGINS_FILE", folder + "/enabled_plugins"},
-                         {"RABBITMQ_PLUGINS_DIR", applications},
-                         {"ERL_LIBS", applications},
-                         {"ERL_AFLAGS", "-start_epmd false"},
-                         {"ERL_EPMD_PORT", "1"},
-                         {"ERL_CRASH_DUMP_SECONDS", "0"}};
-  return command;
-}
-
 std::optional<std::string> RabbitServer::unavailable() {
-  if (applications_folder().empty() || !erlang_is_installed())
-    return "no RabbitMQ is installed (Debian: rabbitmq-server)";
-  return std::nullopt;
+  const Status there = broker::installed();
+  return there ? std::nullopt : std::optional(there.error().describe());
 }
 
 RabbitServer& RabbitServer::shared() {
@@ -160,9 +54,14 @@ RabbitServer::~RabbitServer() {
 }
 
 void RabbitServer::start() {
-  RabbitCommand command = rabbitmq_command(folder_, port_, port_ + 1, options_.settings);
+  PosixFileSystem files;
+  std::map<std::string, std::string> settings = options_.settings;
+  settings.emplace("loopback_users", "none");
+  auto launch = broker::prepare(files, folder_, {port_, port_ + 1}, settings);
+  if (!launch) give_up(launch.error().describe());
   process_ = std::make_unique<Process>(
-      std::move(command.args), Process::Options{.env = std::move(command.environment), .folder = folder_});
+      std::move(launch->argv),
+      Process::Options{.env = {launch->env.begin(), launch->env.end()}, .folder = folder_});
   const bool up = eventually([&] { return !process_->running() || answers(); }, kStartPatience);
   if (!up || !process_->running()) give_up("the broker doesn't start: " + last_words());
 }
@@ -178,7 +77,7 @@ void RabbitServer::stop() {
 // messages to it, and the name of a quorum queue up to one second after (Ra's directory). Killed before that, it forgets
 // the queue with everything in it.
 bool RabbitServer::queues_are_on_disk() const {
-  const std::string folder = folder_ + "/data/node/quorum/tidemark@127.0.0.1";
+  const std::string folder = folder_ + "/data/node/quorum/" + broker::kNode;
   std::ifstream file(folder + "/names.dets", std::ios::binary);
   const std::string names((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   std::error_code ignored;

@@ -1,26 +1,9 @@
-// A private RabbitMQ for tests: its own data, log and home in a temporary folder, its own free ports on the loopback
-// interface, gone with the object and with the test program. Several run at once; nothing on the machine is touched,
-// and no epmd is left behind. It runs as whoever runs the test, root too.
+// A private RabbitMQ for tests (broker/launch.h): its own data, log and home in a temporary folder, its own free ports on the
+// loopback interface, gone with the object and with the test program. Several run at once. It runs as whoever runs the
+// test, root too.
 //
 // One thread. A broker that can't be started throws: there is nothing a test could do. A start takes two to three
 // seconds, so tests of one program share a broker and take names of their own from unique().
-//
-// How it is started, for whoever starts one elsewhere (rabbitmq_command() builds it):
-//   erl -noinput -boot start_sasl -s rabbit boot +W w +B i +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none
-//       -name NODE@127.0.0.1 -setcookie X -erl_epmd_port DISTRIBUTION_PORT
-//       -syslog logger [] -syslog syslog_error_logger false -kernel prevent_overlapping_partitions false
-// with these variables:
-//   HOME, RABBITMQ_MNESIA_BASE, RABBITMQ_LOG_BASE    folders of its own
-//   RABBITMQ_NODENAME=NODE@127.0.0.1, RABBITMQ_USE_LONGNAME=true    the same node name again after a restart
-//   RABBITMQ_CONFIG_FILE      a rabbitmq.conf: listeners.tcp.1 = 127.0.0.1:PORT, loopback_users = none
-//   RABBITMQ_ADVANCED_CONFIG_FILE, RABBITMQ_CONF_ENV_FILE    what doesn't exist, so that /etc/rabbitmq isn't read
-//   RABBITMQ_ENABLED_PLUGINS_FILE    holds "[]."
-//   ERL_LIBS, RABBITMQ_PLUGINS_DIR   a folder of links to the installed applications without the plugins: searching
-//                                    all of them would double the time of a start
-//   ERL_AFLAGS="-start_epmd false"   with -erl_epmd_port the node needs no epmd, and RabbitMQ's monitor starts none
-//   ERL_EPMD_PORT=1                  a port that refuses, so that nothing asks the machine's own epmd
-//   ERL_CRASH_DUMP_SECONDS=0
-// The process is the broker itself (no shell in between), so kill -9 is a crash and SIGTERM a clean stop.
 #pragma once
 
 #include <cstdint>
@@ -34,15 +17,6 @@
 #include "support/process.h"
 
 namespace tidemark::testing {
-
-struct RabbitCommand {
-  std::vector<std::string> args;
-  std::map<std::string, std::string> environment;
-};
-// Prepares `folder` (which must exist) for a broker and says how to start it. Called again with the same folder and
-// ports, the broker comes back with its data.
-RabbitCommand rabbitmq_command(const std::string& folder, int port, int distribution_port,
-                               const std::map<std::string, std::string>& settings = {});
 
 // A message as it lies in a queue.
 struct RabbitMessage {
