@@ -72,6 +72,17 @@ class Includes(unittest.TestCase):
         self.green("src/positions/file/file_position_test.cc", "env/posix/file_system.h")
         self.green("src/positions/file/file_position_test.cc", "support/temp_folder.h")
 
+    def test_what_is_for_tests_is_for_tests_alone(self):
+        self.green("src/core/pipeline_core_test.cc", "core/testing/pipeline_core_harness.h")
+        self.green("test/sim/world.cc", "core/testing/pipeline_core_harness.h")
+        self.red("src/core/pipeline_core.cc", "core/testing/pipeline_core_harness.h")
+        self.red("src/app/service.cc", "http/testing/client_harness.h")
+
+    def test_a_header_for_tests_stands_in_testing(self):
+        for name in ("test_support", "fake_server", "faulty_vfs", "client_harness", "audit_fixture"):
+            self.assertIn("testing", rules(f"src/sinks/sqlite/{name}.h", "// what\n#pragma once\n"))
+            self.assertEqual(rules(f"src/sinks/sqlite/testing/{name}.h", "// what\n#pragma once\n"), [])
+
     def test_only_composition_roots_take_the_system(self):
         self.green("src/sandbox/main.cc", "env/posix/clock.h")
         self.red("src/sandbox/server/server.cc", "env/posix/clock.h")

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "amqp/test_fixture.h"
+#include "amqp/testing/fixture.h"
 
 namespace tidemark::amqp {
 namespace {

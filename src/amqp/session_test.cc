@@ -2,7 +2,7 @@
 #include <fstream>
 #include <thread>
 
-#include "amqp/test_fixture.h"
+#include "amqp/testing/fixture.h"
 #include "support/temp_folder.h"
 
 namespace tidemark::amqp {

@@ -4,8 +4,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/json_reader.h"
+#include "bson/testing/arbitrary_bson.h"
 
 namespace tidemark::bson {
 namespace {

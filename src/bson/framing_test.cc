@@ -6,7 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "base/digest.h"
-#include "bson/arbitrary_bson.h"
+#include "bson/testing/arbitrary_bson.h"
 
 namespace tidemark::bson {
 namespace {

@@ -6,8 +6,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "base/digest.h"
-#include "bson/arbitrary_bson.h"
 #include "bson/json.h"
+#include "bson/testing/arbitrary_bson.h"
 
 namespace tidemark::bson {
 namespace {

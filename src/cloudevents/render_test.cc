@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <rapidcheck/gtest.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/json.h"
 #include "bson/json_reader.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "cloudevents/parser.h"
 
 namespace tidemark::cloudevents {

@@ -1,5 +1,5 @@
 // What a refused password, grant or certificate does: React::kDenied.
-#include "core/pipeline_core_harness.h"
+#include "core/testing/pipeline_core_harness.h"
 
 namespace tidemark {
 namespace {

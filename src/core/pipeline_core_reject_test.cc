@@ -1,5 +1,5 @@
 // What a rejected event changes for its neighbours, for the end and for the position. Found by the simulator (test/sim).
-#include "core/pipeline_core_harness.h"
+#include "core/testing/pipeline_core_harness.h"
 
 namespace tidemark {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/pipeline_core_harness.h"
+#include "core/testing/pipeline_core_harness.h"
 
 namespace tidemark {
 namespace {

@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/compare.h"
 #include "bson/json.h"
+#include "bson/testing/arbitrary_bson.h"
 
 namespace tidemark {
 namespace {

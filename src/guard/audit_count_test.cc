@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "guard/audit_harness.h"
+#include "guard/testing/audit_harness.h"
 
 namespace tidemark::guard {
 namespace {

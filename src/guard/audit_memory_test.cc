@@ -1,7 +1,7 @@
 // A million documents, made up as they are read: what an audit of them holds at a time is its own.
 #include <gtest/gtest.h>
 
-#include "guard/audit_harness.h"
+#include "guard/testing/audit_harness.h"
 
 namespace tidemark::guard {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/event_edit.h"
 #include "env/posix/file_system.h"
-#include "guard/audit_harness.h"
+#include "guard/testing/audit_harness.h"
 #include "support/temp_folder.h"
 
 namespace tidemark::guard {

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "guard/audit.h"
-#include "guard/audit_harness.h"
 #include "guard/changes.h"
 #include "guard/settle.h"
+#include "guard/testing/audit_harness.h"
 
 namespace tidemark::guard {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "env/posix/file_system.h"
-#include "guard/audit_harness.h"
+#include "guard/testing/audit_harness.h"
 #include "support/faulty_file_system.h"
 #include "support/temp_folder.h"
 

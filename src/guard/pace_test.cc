@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "guard/audit_harness.h"
+#include "guard/testing/audit_harness.h"
 
 namespace tidemark::guard {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "guard/alerts_harness.h"
+#include "guard/testing/alerts_harness.h"
 
 namespace tidemark::guard {
 namespace {

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "guard/alerts_harness.h"
+#include "guard/testing/alerts_harness.h"
 #include "support/manual_clock.h"
 
 namespace tidemark::guard {

@@ -1,7 +1,7 @@
 // Clients that are broken or mean: the right status, nothing handed on, nothing kept.
 #include <gmock/gmock.h>
 
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 #include "http/views.h"
 
 namespace tidemark::http::testing {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "http/page.h"
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

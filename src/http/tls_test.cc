@@ -10,7 +10,7 @@
 #include "env/posix/clock.h"
 #include "http/certificate.h"
 #include "http/client.h"
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

@@ -6,7 +6,7 @@
 #include "config/value.h"
 #include "http/follower.h"
 #include "http/guard.h"
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 #include "http/views.h"
 
 namespace tidemark::http {

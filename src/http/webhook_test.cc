@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "config/value.h"
 #include "env/posix/log_writer.h"
-#include "http/server_harness.h"
-#include "http/webhook_harness.h"
+#include "http/testing/server_harness.h"
+#include "http/testing/webhook_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

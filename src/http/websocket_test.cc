@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "http/server_harness.h"
+#include "http/testing/server_harness.h"
 
 namespace tidemark::http::testing {
 namespace {

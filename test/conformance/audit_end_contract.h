@@ -34,8 +34,8 @@
 
 #include <gtest/gtest.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/json.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "core/audit.h"
 #include "core/sink.h"
 #include "support/change_events.h"

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sandbox/change_stream/test_log.h"
+#include "sandbox/change_stream/testing/log.h"
 
 namespace tidemark::sandbox {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "sandbox/change_stream/change_stream.h"
-#include "sandbox/change_stream/test_log.h"
+#include "sandbox/change_stream/testing/log.h"
 
 namespace tidemark::sandbox {
 namespace {

@@ -6,7 +6,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "bson/compare.h"
-#include "sandbox/change_stream/test_log.h"
+#include "sandbox/change_stream/testing/log.h"
 
 namespace tidemark::sandbox {
 namespace {

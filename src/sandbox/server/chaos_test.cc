@@ -1,7 +1,7 @@
 #include "sandbox/server/chaos.h"
 
 #include "base/bounded_queue.h"
-#include "sandbox/server/test_client.h"
+#include "sandbox/server/testing/client.h"
 
 namespace tidemark::sandbox {
 namespace {

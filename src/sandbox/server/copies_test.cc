@@ -1,7 +1,7 @@
 // What the server copies by itself, and what a change stream shows of it.
 #include <algorithm>
 
-#include "sandbox/server/test_client.h"
+#include "sandbox/server/testing/client.h"
 
 namespace tidemark::sandbox {
 namespace {

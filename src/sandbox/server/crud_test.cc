@@ -1,5 +1,5 @@
 #include "bson/json.h"
-#include "sandbox/server/test_client.h"
+#include "sandbox/server/testing/client.h"
 
 namespace tidemark::sandbox {
 namespace {

@@ -1,5 +1,5 @@
 // Documents that a client's own checks would refuse, and what a server makes of them.
-#include "sandbox/server/test_client.h"
+#include "sandbox/server/testing/client.h"
 
 namespace tidemark::sandbox {
 namespace {

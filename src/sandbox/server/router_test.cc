@@ -1,4 +1,4 @@
-#include "sandbox/server/test_client.h"
+#include "sandbox/server/testing/client.h"
 
 namespace tidemark::sandbox {
 namespace {

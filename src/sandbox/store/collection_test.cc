@@ -4,7 +4,7 @@
 
 #include "sandbox/store/catalog.h"
 #include "sandbox/store/filter.h"
-#include "sandbox/store/test_documents.h"
+#include "sandbox/store/testing/documents.h"
 
 namespace tidemark::sandbox {
 namespace {

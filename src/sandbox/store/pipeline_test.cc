@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sandbox/store/test_documents.h"
+#include "sandbox/store/testing/documents.h"
 
 namespace tidemark::sandbox {
 namespace {

@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/compare.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "sandbox/store/filter.h"
-#include "sandbox/store/test_documents.h"
+#include "sandbox/store/testing/documents.h"
 #include "sandbox/store/update_tree.h"
 
 namespace tidemark::sandbox {

@@ -4,7 +4,7 @@
 #include "conformance/audit_end_contract.h"
 #include "sinks/postgres/audit_sql.h"
 #include "sinks/postgres/component.h"
-#include "sinks/postgres/test_support.h"
+#include "sinks/postgres/testing/support.h"
 
 namespace tidemark::testing {
 namespace {

@@ -3,7 +3,7 @@
 #include "conformance/position_store_contract.h"
 #include "conformance/sink_contract.h"
 #include "conformance/transactional_sink_contract.h"
-#include "sinks/postgres/test_support.h"
+#include "sinks/postgres/testing/support.h"
 
 namespace tidemark::testing {
 namespace {

@@ -1,6 +1,6 @@
 // What PostgreSQL can't hold, what is too much for it at once, and what is taken away under the running sink.
 #include "sinks/postgres/component.h"
-#include "sinks/postgres/test_support.h"
+#include "sinks/postgres/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark {

@@ -4,7 +4,7 @@
 #include "sinks/postgres/component.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/sqlstate.h"
-#include "sinks/postgres/test_support.h"
+#include "sinks/postgres/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark {

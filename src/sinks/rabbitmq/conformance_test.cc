@@ -1,6 +1,6 @@
 // The RabbitMQ sink through the suite that every sink passes.
 #include "conformance/sink_contract.h"
-#include "sinks/rabbitmq/test_support.h"
+#include "sinks/rabbitmq/testing/support.h"
 
 namespace tidemark::testing {
 namespace {

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "sinks/rabbitmq/component.h"
-#include "sinks/rabbitmq/test_support.h"
+#include "sinks/rabbitmq/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark::testing {

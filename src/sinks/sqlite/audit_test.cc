@@ -1,7 +1,7 @@
 // The end that audits SQLite through the suite that every one passes, and what is its own: the writer isn't disturbed.
 #include "conformance/audit_end_contract.h"
 #include "sinks/sqlite/component.h"
-#include "sinks/sqlite/test_support.h"
+#include "sinks/sqlite/testing/support.h"
 
 namespace tidemark::testing {
 namespace {

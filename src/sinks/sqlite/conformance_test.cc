@@ -8,9 +8,9 @@
 #include "conformance/position_store_contract.h"
 #include "conformance/sink_contract.h"
 #include "conformance/transactional_sink_contract.h"
-#include "sinks/sqlite/faulty_vfs.h"
 #include "sinks/sqlite/positions.h"
-#include "sinks/sqlite/test_support.h"
+#include "sinks/sqlite/testing/faulty_vfs.h"
+#include "sinks/sqlite/testing/support.h"
 
 namespace tidemark::testing {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "bson/arbitrary_bson.h"
 #include "bson/json.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "core/audit.h"
 
 namespace tidemark::sqlite {

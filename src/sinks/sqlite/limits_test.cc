@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
-#include "sinks/sqlite/test_support.h"
+#include "sinks/sqlite/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark {

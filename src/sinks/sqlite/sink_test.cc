@@ -10,7 +10,7 @@
 #include "bson/json_reader.h"
 #include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
-#include "sinks/sqlite/test_support.h"
+#include "sinks/sqlite/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark {

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <rapidcheck/gtest.h>
 
-#include "sources/http/test_support.h"
+#include "sources/http/testing/support.h"
 #include "support/manual_clock.h"
 
 namespace tidemark::http_source {

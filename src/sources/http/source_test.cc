@@ -2,7 +2,7 @@
 
 #include "core/watermark.h"
 #include "sources/http/component.h"
-#include "sources/http/test_support.h"
+#include "sources/http/testing/support.h"
 #include "support/manual_clock.h"
 
 namespace tidemark {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/deployment.h"
-#include "sources/mongodb/fake_server.h"
+#include "sources/mongodb/testing/fake_server.h"
 
 namespace tidemark::mongodb {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "env/posix/clock.h"
-#include "sources/mongodb/fake_server.h"
 #include "sources/mongodb/stream_source.h"
+#include "sources/mongodb/testing/fake_server.h"
 
 namespace tidemark::mongodb {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "bson/json.h"
 #include "env/posix/clock.h"
-#include "sources/mongodb/fake_server.h"
+#include "sources/mongodb/testing/fake_server.h"
 
 namespace tidemark::mongodb {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sources/rabbitmq/test_support.h"
+#include "sources/rabbitmq/testing/support.h"
 
 namespace tidemark {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sources/rabbitmq/component.h"
-#include "sources/rabbitmq/test_support.h"
+#include "sources/rabbitmq/testing/support.h"
 
 namespace tidemark {
 namespace {

@@ -13,8 +13,8 @@
 
 #include "base/mutex.h"
 #include "env/posix/clock.h"
-#include "http/client_harness.h"
 #include "http/server.h"
+#include "http/testing/client_harness.h"
 
 namespace tidemark::http::testing {
 

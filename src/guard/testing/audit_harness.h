@@ -18,7 +18,7 @@
 #include "bson/json.h"
 #include "core/audit_row.h"
 #include "guard/audit.h"
-#include "guard/audit_world.h"
+#include "guard/testing/audit_world.h"
 
 namespace tidemark::guard::audit_world {
 

@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 
 #include "env/posix/clock.h"
-#include "http/client_harness.h"
+#include "http/testing/client_harness.h"
 
 namespace tidemark::http::testing {
 

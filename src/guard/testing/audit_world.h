@@ -1,5 +1,5 @@
 // The world of the audits' tests: a source with a change log and a cluster time, a relay that lags, a destination with the guard
-// of the real sinks. `on_step` runs before every answer that an audit gets (guard/audit_harness.h has the ends).
+// of the real sinks. `on_step` runs before every answer that an audit gets (guard/testing/audit_harness.h has the ends).
 #pragma once
 
 #include <algorithm>
