@@ -13,19 +13,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr std::string_view kGood = R"(
-[[pipeline]]
-name = "orders"
-
-[pipeline.source]
-type = "sample"
-uri  = "x://host"
-
-[pipeline.sink]
-type = "drain"
-path = "out"
-)";
-
 ParseResult parse_text(std::string_view text) {
   return parse("orders.toml", text, testing::sample_specs(), Environment());
 }
@@ -59,7 +46,7 @@ pipeline = "orders"
 kind = "count"
 [[guard.audit]]
 pipeline = "orders"
-)" + std::string(kGood));
+)" + std::string(testing::kSamplePipeline));
   ASSERT_TRUE(parsed.ok()) << parsed.diagnostics.front().text();
   const GuardConfig& guard = parsed.file->guard.value();
   EXPECT_EQ(guard.frame.duration("interval"), 3000ms);
@@ -72,17 +59,20 @@ pipeline = "orders"
   ASSERT_THAT(guard.audits, SizeIs(2));
   EXPECT_EQ(guard.audits[1].string("kind"), "checksum");
   EXPECT_THAT(guard.audits[1].where(), HasSubstr("guard.audit"));
-  EXPECT_FALSE(parse_text(kGood).file->guard.has_value());
+  EXPECT_FALSE(parse_text(testing::kSamplePipeline).file->guard.has_value());
 }
 
 TEST(GuardReader, AnAuditAloneIsAGuardToo) {
-  const ParseResult parsed = parse_text(std::string(kGood) + "[[guard.audit]]\npipeline = \"orders\"\n");
+  const ParseResult parsed =
+      parse_text(std::string(testing::kSamplePipeline) + "[[guard.audit]]\npipeline = \"orders\"\n");
   ASSERT_TRUE(parsed.ok()) << parsed.diagnostics.front().text();
   EXPECT_EQ(parsed.file->guard.value().frame.duration("interval"), 10'000ms);
 }
 
 TEST(GuardReader, WhatTheGuardSaysOfPipelinesMustBeTrue) {
-  const auto guard = [&](const std::string& text) { return finding(parse_text(std::string(kGood) + text)); };
+  const auto guard = [&](const std::string& text) {
+    return finding(parse_text(std::string(testing::kSamplePipeline) + text));
+  };
   const std::string audit = "[[guard.audit]]\npipeline = ";
   EXPECT_THAT(guard(audit + "\"ordres\"\n"),
               ::testing::AllOf(HasSubstr("orders.toml:13:12, guard.audit.pipeline"),
@@ -98,17 +88,21 @@ TEST(GuardReader, WhatTheGuardSaysOfPipelinesMustBeTrue) {
 }
 
 TEST(GuardReader, TheGuardsTablesHaveOneShape) {
-  EXPECT_THAT(finding(parse_text("guard = 1\n" + std::string(kGood))), HasSubstr("write it as [guard]"));
-  EXPECT_THAT(finding(parse_text("[guard.audit]\npipeline = \"orders\"\n" + std::string(kGood))),
-              HasSubstr("[[guard.audit]], in double brackets"));
-  EXPECT_THAT(finding(parse_text("[guard]\naudits = 1\n" + std::string(kGood))),
+  EXPECT_THAT(finding(parse_text("guard = 1\n" + std::string(testing::kSamplePipeline))),
+              HasSubstr("write it as [guard]"));
+  EXPECT_THAT(
+      finding(parse_text("[guard.audit]\npipeline = \"orders\"\n" + std::string(testing::kSamplePipeline))),
+      HasSubstr("[[guard.audit]], in double brackets"));
+  EXPECT_THAT(finding(parse_text("[guard]\naudits = 1\n" + std::string(testing::kSamplePipeline))),
               HasSubstr("did you mean \"audit\"?"));
-  EXPECT_THAT(finding(parse_text("guards = 1\n" + std::string(kGood))), HasSubstr("did you mean \"guard\"?"));
+  EXPECT_THAT(finding(parse_text("guards = 1\n" + std::string(testing::kSamplePipeline))),
+              HasSubstr("did you mean \"guard\"?"));
 }
 
 TEST(GuardReader, AThresholdIsANumberOrADuration) {
   const auto threshold = [&](const std::string& text) {
-    return parse_text(std::string(kGood) + "[[guard.rule]]\nalert = \"lag\"\nthreshold = " + text + "\n");
+    return parse_text(std::string(testing::kSamplePipeline) +
+                      "[[guard.rule]]\nalert = \"lag\"\nthreshold = " + text + "\n");
   };
   for (const char* good : {"0", "3", "0.5", "\"0.5\"", "\"250ms\"", "\"2h\""})
     EXPECT_TRUE(threshold(good).ok()) << good;

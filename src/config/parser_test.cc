@@ -15,19 +15,6 @@ using ::testing::Not;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-constexpr std::string_view kGood = R"(
-[[pipeline]]
-name = "orders"
-
-[pipeline.source]
-type = "sample"
-uri  = "x://host"
-
-[pipeline.sink]
-type = "drain"
-path = "out"
-)";
-
 class ParserTest : public ::testing::Test {
  protected:
   ParseResult parse_text(std::string_view text) {
@@ -48,12 +35,12 @@ class ParserTest : public ::testing::Test {
 
   // The good file with more lines in its source table.
   ParseResult with_source(std::string_view lines) {
-    std::string text(kGood);
+    std::string text(testing::kSamplePipeline);
     text.insert(text.find("\n[pipeline.sink]"), lines);
     return parse_text(text);
   }
   ParseResult with_frame(std::string_view lines) {
-    std::string text(kGood);
+    std::string text(testing::kSamplePipeline);
     text.insert(text.find("\n[pipeline.source]"), lines);
     return parse_text(text);
   }
@@ -76,7 +63,7 @@ class ParserTest : public ::testing::Test {
 };
 
 TEST_F(ParserTest, ReadsAPipelineWithItsDefaults) {
-  const auto result = parse_text(kGood);
+  const auto result = parse_text(testing::kSamplePipeline);
   ASSERT_TRUE(result.ok()) << finding(result);
   ASSERT_THAT(result.file->pipelines, SizeIs(1));
   const PipelineConfig& pipeline = result.file->pipelines[0];
@@ -136,9 +123,10 @@ TEST_F(ParserTest, AnUnknownKeyFarFromAllListsTheKnownOnes) {
 }
 
 TEST_F(ParserTest, UnknownTablesAreErrorsToo) {
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + "\n[pipeline.positon]\ntype = \"file\"\n")),
-              HasSubstr("did you mean \"position\"?"));
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + "\n[logs]\nlevel = \"info\"\n")),
+  EXPECT_THAT(
+      finding(parse_text(std::string(testing::kSamplePipeline) + "\n[pipeline.positon]\ntype = \"file\"\n")),
+      HasSubstr("did you mean \"position\"?"));
+  EXPECT_THAT(finding(parse_text(std::string(testing::kSamplePipeline) + "\n[logs]\nlevel = \"info\"\n")),
               HasSubstr("did you mean \"log\"?"));
   const auto plural = parse_text("[[pipelines]]\nname = \"a\"\n");
   EXPECT_THAT(finding(plural), HasSubstr("did you mean \"pipeline\"?"));
@@ -269,7 +257,7 @@ TEST_F(ParserTest, ASecretInTheFileIsAWarningThatDoesNotShowIt) {
 
 TEST_F(ParserTest, AnAddressWithoutPasswordIsNoSecret) {
   const auto with_uri = [&](const std::string& uri) {
-    std::string text(kGood);
+    std::string text(testing::kSamplePipeline);
     text.replace(text.find("x://host"), 8, uri);
     return parse_text(text).diagnostics.size();
   };
@@ -287,31 +275,32 @@ TEST_F(ParserTest, WhatIsMissingIsSaid) {
   EXPECT_THAT(result.diagnostics[1].text(), HasSubstr("`uri` is missing (write uri = \"x://host\")"));
   EXPECT_THAT(finding(parse_text("")), HasSubstr("the file has no pipeline"));
   EXPECT_THAT(finding(parse_text("[log]\nlevel = \"warn\"\n")), HasSubstr("the file has no pipeline"));
-  std::string untyped(kGood);
+  std::string untyped(testing::kSamplePipeline);
   untyped.replace(untyped.find("type = \"drain\""), 14, "");
   EXPECT_THAT(finding(parse_text(untyped)), HasSubstr("`type` is missing (one of drain)"));
 }
 
 TEST_F(ParserTest, AnEmptyRequiredValueIsRefused) {
   variables_ = {{"OUT", ""}};
-  std::string text(kGood);
+  std::string text(testing::kSamplePipeline);
   text.replace(text.find("\"out\""), 5, "\"${OUT}\"");
   EXPECT_THAT(finding(parse_text(text)), HasSubstr("pipeline.sink.path: is empty"));
 }
 
 TEST_F(ParserTest, NamesAreUniqueAndPlain) {
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + std::string(kGood))),
-              HasSubstr("orders.toml:14:8, pipeline.name: there is another pipeline \"orders\" above"));
+  EXPECT_THAT(
+      finding(parse_text(std::string(testing::kSamplePipeline) + std::string(testing::kSamplePipeline))),
+      HasSubstr("orders.toml:14:8, pipeline.name: there is another pipeline \"orders\" above"));
   for (const std::string& name :
        {std::string("a b"), std::string("Ä"), std::string(65, 'a'), std::string("a/b")}) {
-    std::string text(kGood);
+    std::string text(testing::kSamplePipeline);
     text.replace(text.find("orders"), 6, name);
     EXPECT_THAT(finding(parse_text(text)), HasSubstr("is no pipeline name")) << name;
   }
 }
 
 TEST_F(ParserTest, TransformsKeepTheirOrder) {
-  const auto result = parse_text(std::string(kGood) +
+  const auto result = parse_text(std::string(testing::kSamplePipeline) +
                                  "[[pipeline.transform]]\ntype = \"shape\"\nwhere = '{\"a\": 1}'\n"
                                  "[[pipeline.transform]]\ntype = \"shape\"\nwhere = '{\"b\": 1}'\n");
   ASSERT_TRUE(result.ok()) << finding(result);
@@ -324,10 +313,12 @@ TEST_F(ParserTest, TransformsKeepTheirOrder) {
 TEST_F(ParserTest, SingleAndDoubleBracketsAreToldApart) {
   EXPECT_THAT(finding(parse_text("[pipeline]\nname = \"a\"\n")),
               HasSubstr("[[pipeline]], in double brackets"));
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + "[pipeline.transform]\ntype = \"shape\"\n")),
-              HasSubstr("[[pipeline.transform]], in double brackets"));
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + "[[pipeline.position]]\ntype = \"file\"\n")),
-              HasSubstr("write it as [pipeline.position]"));
+  EXPECT_THAT(
+      finding(parse_text(std::string(testing::kSamplePipeline) + "[pipeline.transform]\ntype = \"shape\"\n")),
+      HasSubstr("[[pipeline.transform]], in double brackets"));
+  EXPECT_THAT(
+      finding(parse_text(std::string(testing::kSamplePipeline) + "[[pipeline.position]]\ntype = \"file\"\n")),
+      HasSubstr("write it as [pipeline.position]"));
 }
 
 TEST_F(ParserTest, FieldsThatContradictEachOtherAreErrors) {
@@ -335,8 +326,8 @@ TEST_F(ParserTest, FieldsThatContradictEachOtherAreErrors) {
   EXPECT_THAT(finding(with_frame("in_flight_bytes_max = \"1MiB\"\n")),
               HasSubstr("is smaller than batch_bytes_max"));
   EXPECT_THAT(finding(with_frame("on_reject = \"dead_letter\"\n")), HasSubstr("add [pipeline.dead_letters]"));
-  const auto unused =
-      parse_text(std::string(kGood) + "[pipeline.dead_letters]\ntype = \"box\"\npath = \"x\"\n");
+  const auto unused = parse_text(std::string(testing::kSamplePipeline) +
+                                 "[pipeline.dead_letters]\ntype = \"box\"\npath = \"x\"\n");
   EXPECT_TRUE(unused.ok());
   EXPECT_EQ(unused.diagnostics.at(0).severity, Severity::kWarning);
 }
@@ -350,9 +341,10 @@ TEST_F(ParserTest, BrokenTomlNamesThePlace) {
 }
 
 TEST_F(ParserTest, TheLogLevelIsTheFiles) {
-  EXPECT_EQ(parse_text(std::string(kGood) + "[log]\nlevel = \"debug\"\n").file->log_level, LogLevel::kDebug);
-  EXPECT_EQ(parse_text(kGood).file->log_level, LogLevel::kInfo);
-  EXPECT_THAT(finding(parse_text(std::string(kGood) + "[log]\nlevel = \"warning\"\n")),
+  EXPECT_EQ(parse_text(std::string(testing::kSamplePipeline) + "[log]\nlevel = \"debug\"\n").file->log_level,
+            LogLevel::kDebug);
+  EXPECT_EQ(parse_text(testing::kSamplePipeline).file->log_level, LogLevel::kInfo);
+  EXPECT_THAT(finding(parse_text(std::string(testing::kSamplePipeline) + "[log]\nlevel = \"warning\"\n")),
               HasSubstr("did you mean \"warn\"?"));
 }
 
@@ -365,7 +357,7 @@ TEST(Suggestion, CountsASwapAsOneEdit) {
 }
 
 TEST_F(ParserTest, ReadsTheServerTheStatsAndTheLogsFile) {
-  const ParseResult parsed = parse_text(std::string(kGood) + R"(
+  const ParseResult parsed = parse_text(std::string(testing::kSamplePipeline) + R"(
 [log]
 file = "tidemark.log"
 [server]
@@ -382,14 +374,15 @@ uri = "x://host"
 }
 
 TEST_F(ParserTest, NamesTheShapeThatStatsAndServerMustHave) {
-  const ParseResult parsed = parse_text("server = 1\nstats = 2\n" + std::string(kGood));
+  const ParseResult parsed = parse_text("server = 1\nstats = 2\n" + std::string(testing::kSamplePipeline));
   ASSERT_THAT(parsed.diagnostics, SizeIs(2));
   EXPECT_THAT(parsed.diagnostics[0].text(), HasSubstr("[server]"));
   EXPECT_THAT(parsed.diagnostics[1].text(), HasSubstr("[[stats]]"));
 }
 
 TEST_F(ParserTest, SuggestsTheStatsThereAre) {
-  const ParseResult parsed = parse_text(std::string(kGood) + "[[stats]]\ntype = \"countr\"\n");
+  const ParseResult parsed =
+      parse_text(std::string(testing::kSamplePipeline) + "[[stats]]\ntype = \"countr\"\n");
   ASSERT_THAT(parsed.diagnostics, SizeIs(1));
   EXPECT_THAT(parsed.diagnostics[0].text(), HasSubstr("counter"));
 }

@@ -7,6 +7,20 @@
 
 namespace tidemark::testing {
 
+// A pipeline of them that a parser takes.
+inline constexpr std::string_view kSamplePipeline = R"(
+[[pipeline]]
+name = "orders"
+
+[pipeline.source]
+type = "sample"
+uri  = "x://host"
+
+[pipeline.sink]
+type = "drain"
+path = "out"
+)";
+
 inline const config::ComponentSpec& sample_source() {
   using enum config::FieldType;
   static const config::ComponentSpec spec{

@@ -5,6 +5,7 @@
 #include "env/posix/clock.h"
 #include "sources/mongodb/stream_source.h"
 #include "sources/mongodb/testing/fake_server.h"
+#include "sources/mongodb/testing/options.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -141,13 +142,7 @@ using Fate = Stream::Fate;
 
 std::unique_ptr<StreamSource> source_of(const std::string& uri) {
   static PosixClock clock;
-  SourceOptions options;
-  options.pipeline = "orders";
-  options.driver.uri = uri;
-  options.driver.app_name = "test";
-  options.driver.server_selection_timeout = milliseconds(2000);
-  options.stream.database = "shop";
-  options.stream.collection = "orders";
+  SourceOptions options = options_for(uri);
   options.stream.stages =
       *bson::Document::from_json(R"([{"$set": {"fullDocument.n": {"$toInt": "$fullDocument.s"}}}])");
   return std::make_unique<StreamSource>(std::move(options), clock);

@@ -5,6 +5,7 @@
 #include "env/posix/clock.h"
 #include "sources/mongodb/stream_source.h"
 #include "sources/mongodb/testing/fake_server.h"
+#include "sources/mongodb/testing/options.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -64,16 +65,9 @@ class Scanning {
 
 std::unique_ptr<StreamSource> source_of(const std::string& uri, milliseconds max) {
   static PosixClock clock;
-  SourceOptions options;
-  options.pipeline = "orders";
-  options.driver.uri = uri;
-  options.driver.app_name = "test";
-  options.driver.server_selection_timeout = milliseconds(2000);
+  SourceOptions options = options_for(uri);
   options.driver.socket_timeout = milliseconds(100);
   options.scan_timeout_max = max;
-  options.stream.database = "shop";
-  options.stream.collection = "orders";
-  options.stream.stages = bson::Builder().finish();
   return std::make_unique<StreamSource>(std::move(options), clock);
 }
 

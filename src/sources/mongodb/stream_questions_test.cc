@@ -5,6 +5,7 @@
 #include "env/posix/clock.h"
 #include "sources/mongodb/stream_source.h"
 #include "sources/mongodb/testing/fake_server.h"
+#include "sources/mongodb/testing/options.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -106,13 +107,7 @@ class Deployed {
 
 std::unique_ptr<StreamSource> source_of(const std::string& uri, const std::string& stages = "[]") {
   static PosixClock clock;
-  SourceOptions options;
-  options.pipeline = "orders";
-  options.driver.uri = uri;
-  options.driver.app_name = "test";
-  options.driver.server_selection_timeout = milliseconds(2000);
-  options.stream.database = "shop";
-  options.stream.collection = "orders";
+  SourceOptions options = options_for(uri);
   options.stream.stages = doc(stages);
   return std::make_unique<StreamSource>(std::move(options), clock);
 }

@@ -6,6 +6,7 @@
 #include "bson/json.h"
 #include "env/posix/clock.h"
 #include "sources/mongodb/testing/fake_server.h"
+#include "sources/mongodb/testing/options.h"
 
 namespace tidemark::mongodb {
 namespace {
@@ -98,14 +99,7 @@ class Script {
 
 std::unique_ptr<StreamSource> source_of(const std::string& uri, std::string split = "auto") {
   static PosixClock clock;
-  SourceOptions options;
-  options.pipeline = "orders";
-  options.driver.uri = uri;
-  options.driver.app_name = "test";
-  options.driver.server_selection_timeout = milliseconds(2000);
-  options.stream.database = "shop";
-  options.stream.collection = "orders";
-  options.stream.stages = bson::Builder().finish();
+  SourceOptions options = options_for(uri);
   options.split = std::move(split);
   return std::make_unique<StreamSource>(std::move(options), clock);
 }

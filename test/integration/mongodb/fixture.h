@@ -2,7 +2,6 @@
 // empty, and settings. Header-only; one thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,26 +15,11 @@
 #include "env/posix/clock.h"
 #include "sinks/mongodb/component.h"
 #include "support/change_events.h"
+#include "support/living_owner_clock.h"
 #include "support/mongo.h"
 #include "support/sandbox.h"
 
 namespace tidemark::testing {
-
-// The first owner of a lease lives: whenever somebody waits for it, it has renewed it.
-class LivingOwnerClock final : public Clock {
- public:
-  explicit LivingOwnerClock(std::function<void()> renew) : renew_(std::move(renew)) {}
-  Mono now() const override { return clock_.now(); }
-  WallMs wall_ms() const override { return clock_.wall_ms(); }
-  bool sleep_until(Mono, std::stop_token stop) override {
-    renew_();
-    return !stop.stop_requested();
-  }
-
- private:
-  PosixClock clock_;
-  std::function<void()> renew_;
-};
 
 struct Deployment {
   // For a test that brings a set of its own.

@@ -1,31 +1,15 @@
 // The position store `mongodb` against the contract of every position store, on a live replica set.
-#include <functional>
 #include <thread>
 
 #include "conformance/position_store_contract.h"
 #include "env/posix/clock.h"
 #include "positions/mongodb/component.h"
+#include "support/living_owner_clock.h"
 #include "support/mongo.h"
 #include "support/sandbox.h"
 
 namespace tidemark::testing {
 namespace {
-
-// The first owner lives: whenever somebody waits for its lease, it has renewed it.
-class LivingOwnerClock final : public Clock {
- public:
-  explicit LivingOwnerClock(std::function<void()> renew) : renew_(std::move(renew)) {}
-  Mono now() const override { return clock_.now(); }
-  WallMs wall_ms() const override { return clock_.wall_ms(); }
-  bool sleep_until(Mono, std::stop_token stop) override {
-    renew_();
-    return !stop.stop_requested();
-  }
-
- private:
-  PosixClock clock_;
-  std::function<void()> renew_;
-};
 
 struct MongodbHarness {
   MongodbHarness() {
