@@ -58,10 +58,16 @@ inline double peak_rss_mb() {
   std::exit(1);
 }
 
-// A resume token of the size that rows really carry: a server's (7.0), of an insert with a whole number as `_id`, has
-// 168 to 176 characters.
-inline std::string token_text(int64_t number) {
-  return "8265" + std::to_string(100'000'000'000 + number) + std::string(154, '0');
+// A guard as rows really carry it: the front of a server's token, 16 bytes.
+inline std::string guard_bytes(int64_t number) {
+  std::string bytes("\x82\x65\0\0\0\0\0\0\0\x2b\x04\x2c\x01\0\x29\x6e", 16);
+  for (size_t i = 8; i > 1; --i, number >>= 8) bytes[i] = static_cast<char>(number);
+  return bytes;
+}
+inline std::string guard_hex(int64_t number) {
+  char text[64];
+  std::snprintf(text, sizeof text, "8265%014llX2B042C0100296E", static_cast<unsigned long long>(number));
+  return text;
 }
 
 inline void print_result(int64_t events, double seconds) {

@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   if (PQstatus(connection) != CONNECTION_OK) die(PQerrorMessage(connection));
   check(connection, PQexec(connection, "DROP TABLE IF EXISTS bench_bulk"));
   check(connection, PQexec(connection,
-                           "CREATE TABLE bench_bulk (id text PRIMARY KEY, doc jsonb, token text NOT NULL, "
+                           "CREATE TABLE bench_bulk (id text PRIMARY KEY, doc jsonb, token bytea NOT NULL, "
                            "cluster_time timestamptz)"));
   const int64_t count = arguments.number("count");
   const double started = tidemark::bench::seconds_now();
@@ -55,14 +55,14 @@ int main(int argc, char** argv) {
     for (int64_t n = done; n < done + size; ++n) {
       append_quoted(ids, "{\"$numberLong\":\"" + std::to_string(n) + "\"}");
       append_quoted(documents, document(n));
-      append_quoted(tokens, tidemark::bench::token_text(n));
+      append_quoted(tokens, "\\x" + tidemark::bench::guard_hex(n));
     }
     for (std::string* array : {&ids, &documents, &tokens}) *array += '}';
     const char* values[] = {ids.c_str(), documents.c_str(), tokens.c_str()};
     check(connection,
           PQexecParams(connection,
                        "INSERT INTO bench_bulk AS t SELECT i, d, k, now() FROM "
-                       "unnest($1::text[], $2::jsonb[], $3::text[]) AS s(i, d, k) "
+                       "unnest($1::text[], $2::jsonb[], $3::bytea[]) AS s(i, d, k) "
                        "ON CONFLICT (id) DO UPDATE SET doc = EXCLUDED.doc, token = EXCLUDED.token, "
                        "cluster_time = EXCLUDED.cluster_time WHERE t.token < EXCLUDED.token",
                        3, nullptr, values, nullptr, nullptr, 0));

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   sqlite3* database = nullptr;
   if (sqlite3_open(arguments.text("sqlite").c_str(), &database) != SQLITE_OK) die(sqlite3_errmsg(database));
   exec(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  exec(database, "CREATE TABLE bulk (id TEXT PRIMARY KEY, doc TEXT, token TEXT NOT NULL, cluster_time TEXT)");
+  exec(database, "CREATE TABLE bulk (id TEXT PRIMARY KEY, doc TEXT, token BLOB NOT NULL, cluster_time TEXT)");
   sqlite3_stmt* upsert = nullptr;
   sqlite3_prepare_v2(
       database,
@@ -46,10 +46,10 @@ int main(int argc, char** argv) {
       id = "{\"$numberLong\":\"" + std::to_string(n) + "\"}";
       document = "{\"_id\":" + id + ",\"customer\":{\"$numberLong\":\"" + std::to_string(n * 7919 % 100'003) +
                  "\"},\"status\":\"open\",\"total\":{\"$numberDouble\":\"1.5\"},\"note\":\"" + note + "\"}";
-      token = tidemark::bench::token_text(n);
+      token = tidemark::bench::guard_bytes(n);
       bind_text(upsert, 1, id);
       bind_text(upsert, 2, document);
-      bind_text(upsert, 3, token);
+      sqlite3_bind_blob(upsert, 3, token.data(), static_cast<int>(token.size()), SQLITE_STATIC);
       bind_text(upsert, 4, time);
       if (sqlite3_step(upsert) != SQLITE_DONE) die(sqlite3_errmsg(database));
       sqlite3_reset(upsert);

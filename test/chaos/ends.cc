@@ -125,8 +125,10 @@ class SqliteEnd final : public End {
   }
   int64_t rows_beyond_position() override {
     if (!has("orders") || !has("tidemark_positions")) return 0;
-    const auto rows = sqlite_query(
-        path_, "SELECT count(*) FROM orders WHERE token > (SELECT token FROM tidemark_positions)");
+    // A guard is the front of a token: it isn't greater than the token that it is the front of.
+    const auto rows = sqlite_query(path_, std::string("SELECT count(*) FROM orders WHERE ") +
+                                              (kind_.log ? "token" : "hex(token)") +
+                                              " > (SELECT token FROM tidemark_positions)");
     return std::stoll(rows[0][0]);
   }
   std::string lockable(bool) const override { return path_; }
@@ -180,10 +182,9 @@ class PostgresEnd final : public End {
   bool keeps_order() const override { return false; }
   int64_t rows_beyond_position() override {
     if (!has(table_) || !has(positions_)) return 0;
-    return std::stoll(
-        PostgresServer::query(uri_, fmt::format("SELECT count(*) FROM {} WHERE token > (SELECT token "
-                                                "FROM {})",
-                                                table_, positions_))[0]);
+    return std::stoll(PostgresServer::query(
+        uri_, fmt::format("SELECT count(*) FROM {} WHERE {} > (SELECT token COLLATE \"C\" FROM {})", table_,
+                          kind_.log ? "token" : "upper(encode(token, 'hex'))", positions_))[0]);
   }
   std::string lockable(bool positions) const override { return positions ? positions_ : table_; }
 

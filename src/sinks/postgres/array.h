@@ -13,6 +13,7 @@ namespace tidemark::postgres {
 
 // OIDs of built-in types, fixed in pg_type.dat.
 inline constexpr uint32_t kText = 25, kTextArray = 1009;
+inline constexpr uint32_t kBytea = 17, kByteaArray = 1001;
 inline constexpr uint32_t kTid = 27;
 inline constexpr uint32_t kJsonb = 3802, kJsonbArray = 3807;
 inline constexpr uint32_t kTimestamptz = 1184, kTimestamptzArray = 1185;

@@ -199,7 +199,7 @@ class PostgresAuditEnd final : public AuditEnd {
     if (known_.contains(table_)) return true;
     TIDEMARK_ASSIGN(const std::string shape, shape_of(*connection_, table_name_, std::move(stop)));
     if (shape.empty()) return false;
-    if (shape != kCurrentColumns) return fail(other_shape(*connection_, table_name_, kCurrentColumns, shape));
+    if (!guard_form_of(shape)) return fail(other_shape(*connection_, table_name_, kCurrentColumns, shape));
     if (known_.size() >= kKnownTablesMax) known_.clear();
     known_.insert(table_);
     return true;

@@ -84,7 +84,8 @@ TEST_F(PostgresAuditEnd, ALostSessionIsMadeAnew) {
 TEST_F(PostgresAuditEnd, LeavesOfAnySizeAreReadPieceByPiece) {
   write(audited_documents());
   harness.query(
-      "INSERT INTO orders SELECT 'more ' || n, '{}', '82', orders.cluster_time FROM generate_series(1, 3500) "
+      "INSERT INTO orders SELECT 'more ' || n, '{}', '\\x82', orders.cluster_time FROM generate_series(1, "
+      "3500) "
       "AS n, orders "
       "WHERE id = 'true'");
   auto end = opened();

@@ -82,7 +82,10 @@ struct TransactionalHarness : Base {
         .transactional(postgres_settings(proxied(), kLog ? "log" : "current"), context())
         .value();
   }
-  std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY token COLLATE \"C\""); }
+  std::vector<std::string> ids() {
+    return query(std::string("SELECT ") + (kLog ? "token" : kGuardsAsTokens) + " FROM orders ORDER BY token" +
+                 (kLog ? " COLLATE \"C\"" : ""));
+  }
   bool fail_next_write() { return fail_next_change(); }
   bool lose_next_answer() {
     lose_commit_answer(*proxy);
@@ -97,7 +100,9 @@ struct LaneHarness : Base {
         .plain(postgres_settings(proxied(), kLog ? "log" : "current"), context())
         .value();
   }
-  std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY ctid"); }
+  std::vector<std::string> ids() {
+    return query(std::string("SELECT ") + (kLog ? "token" : kGuardsAsTokens) + " FROM orders ORDER BY ctid");
+  }
   // The connection breaks at what the client sends as the `n`th from now.
   bool fail_operation(int n) {
     database();
@@ -109,12 +114,22 @@ struct LaneHarness : Base {
   void crash() { proxy->lose_nothing(); }
 };
 
+struct TextGuardHarness : LaneHarness<false> {
+  std::shared_ptr<Sink> make() {
+    query(kTextGuardTable);
+    return LaneHarness::make();
+  }
+  std::vector<std::string> ids() { return query("SELECT token FROM orders ORDER BY ctid"); }
+};
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Postgres, PositionStoreContract, StoreHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresSinksOwn, PositionStoreContract, OwnStoreHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresCurrent, TransactionalSinkContract, TransactionalHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLog, TransactionalSinkContract, TransactionalHarness<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresCurrentLane, SinkContract, LaneHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLane, CurrentRowsContract, LaneHarness<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(PostgresTextGuards, CurrentRowsContract, TextGuardHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(PostgresTextGuardsLane, SinkContract, TextGuardHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(PostgresLogLane, SinkContract, LaneHarness<true>);
 
 }  // namespace

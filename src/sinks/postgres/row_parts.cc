@@ -26,9 +26,14 @@ Status RowWriter::add_barrier(Connection& connection, const Work& work, uint64_t
                               uint64_t end_page, std::stop_token stop) {
   const std::string first = "(" + std::to_string(first_page) + ",0)",
                     end = "(" + std::to_string(end_page) + ",0)";
-  const std::string rows = " WHERE ctid >= $2 AND ctid < $3 AND token COLLATE \"C\" < $1";
-  const Param token = {work.event->id, true, false, kText}, from = {first, false, false, kTid},
-              to = {end, false, false, kTid};
+  const GuardForm form = guard_forms_[work.table];
+  const std::string rows = " WHERE ctid >= $2 AND ctid < $3 AND " + older(form, "token", "$1");
+  const auto guard = [&work](GuardForm wanted, std::string& bytes) {
+    append_guard(wanted, work.event->id, bytes);
+    return Param{bytes, true, false, wanted == GuardForm::kText ? kText : kBytea};
+  };
+  std::string bytes, target_bytes;
+  const Param token = guard(form, bytes), from = {first, false, false, kTid}, to = {end, false, false, kTid};
   if (work.kind != Work::Kind::kMoveCopy) {
     const Param params[] = {token, from, to};
     return connection.add("DELETE FROM " + sql_names_[work.table] + rows, params, std::move(stop));
@@ -36,9 +41,10 @@ Status RowWriter::add_barrier(Connection& connection, const Work& work, uint64_t
   const std::string seconds = std::to_string(work.event->cluster_time.seconds);
   sql_ = "WITH moved AS (DELETE FROM " + sql_names_[work.table] + rows + " RETURNING id, doc) INSERT INTO " +
          sql_names_[work.target] +
-         " AS t (id, doc, token, cluster_time) SELECT id, doc, $1, to_timestamp($4) FROM moved" +
-         kGuardedUpdate;
-  const Param params[] = {token, from, to, {seconds, false, false, 701}};  // float8, what to_timestamp takes
+         " AS t (id, doc, token, cluster_time) SELECT id, doc, $5, to_timestamp($4) FROM moved" +
+         guarded_update(guard_forms_[work.target]);
+  const Param seconds_param = {seconds, false, false, 701};  // float8, what to_timestamp takes
+  const Param params[] = {token, from, to, seconds_param, guard(guard_forms_[work.target], target_bytes)};
   return connection.add(sql_, params, std::move(stop));
 }
 

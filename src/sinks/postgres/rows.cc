@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/digest.h"
 #include "bson/doubled_name.h"
 #include "bson/json.h"
 #include "core/row_identity.h"
@@ -19,11 +20,38 @@ constexpr size_t kStatementRowsMax = 4096;
 constexpr size_t kStatementBytesMax = 1 << 20;
 constexpr size_t kKnownTablesMax = 10'000;
 
+// shard_key_of_guard() with the zero byte before it, as long as the one that is asked for: the JSON has no such byte.
+constexpr const char* kKeyOfGuard =
+    "length(t.token) > 9 AND substr(t.token, length(t.token)) = '\\x7d' THEN "
+    "substr(t.token, length(t.token) - length(gone.key) + 1)";
+
 constexpr const char* kOwnerColumns = "name text PRIMARY KEY, namespace text, pipeline text";
+
+std::span<const uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
 
 }  // namespace
 
+std::string older(GuardForm form, const std::string& a, const std::string& b) {
+  // Texts are compared byte by byte as well; a database's own collation may order them otherwise.
+  const char* order = form == GuardForm::kText ? " COLLATE \"C\"" : "";
+  return a + order + " < " + b + order;
+}
+
+std::string guarded_update(GuardForm form) {
+  return " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
+         "excluded.cluster_time WHERE " +
+         older(form, "t.token", "excluded.token");
+}
+
 // --- tables
+
+void RowWriter::clear_tables() {
+  tables_.clear();
+  sql_names_.clear();
+  guard_forms_.clear();
+}
 
 Status RowWriter::open(Connection& connection, std::stop_token stop) {
   refused_.clear();
@@ -32,26 +60,26 @@ Status RowWriter::open(Connection& connection, std::stop_token stop) {
   if (!pattern_.fixed()) return {};
   TableName name;
   pattern_.expand({}, name);
-  TIDEMARK_TRY(
-      ensure_table(connection, name, mode_ == Mode::kLog ? kLogColumns : kCurrentColumns, std::move(stop)));
-  known_.insert(name.text());
-  return {};
+  clear_tables();
+  return ensure(connection, table_index(name), std::move(stop));
+}
+
+void RowWriter::add_table(const TableName& name) {
+  tables_.push_back(name);
+  sql_names_.push_back(sql_name(name));
+  guard_forms_.push_back(GuardForm::kBytes);
 }
 
 uint32_t RowWriter::table_index(const TableName& name) {
   const auto found = std::find(tables_.begin(), tables_.end(), name);
   const auto index = static_cast<uint32_t>(found - tables_.begin());
-  if (found == tables_.end()) {
-    tables_.push_back(name);
-    sql_names_.push_back(sql_name(name));
-  }
+  if (found == tables_.end()) add_table(name);
   return index;
 }
 
 WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> events, std::stop_token stop) {
   events_ = events;
-  tables_.clear();
-  sql_names_.clear();
+  clear_tables();
   rows_.clear();
   works_.clear();
   forms_.clear();
@@ -88,10 +116,7 @@ void RowWriter::lay_out_rows(Work::Kind kind, uint32_t table, size_t begin) {
 }
 
 void RowWriter::lay_out_current() {
-  for (const TableName& name : plan_.tables()) {
-    tables_.push_back(name);
-    sql_names_.push_back(sql_name(name));
-  }
+  for (const TableName& name : plan_.tables()) add_table(name);
   for (const RowStep& step : plan_.steps()) {
     for (size_t i = 0; i < step.changes.size();) {
       const uint32_t table = step.changes[i].table;
@@ -156,13 +181,17 @@ WriteResult RowWriter::lay_out_other_forms(Connection& connection, std::stop_tok
 Status RowWriter::find_fresh(Connection& connection, uint32_t table,
                              std::span<const RowChange* const> changes, std::vector<const RowChange*>& fresh,
                              std::stop_token stop) {
+  const GuardForm form = guard_forms_[table];
   std::string asked = "[";
   for (const RowChange* change : changes) {
     if (asked.size() > 1) asked.push_back(',');
     asked.push_back('[');
     bson::append_json_string(change->id, asked);
     asked.push_back(',');
-    bson::append_json_string(change->remove ? std::string_view() : change->event->id, asked);
+    // Nothing is older than the empty one.
+    token_.clear();
+    if (!change->remove) append_guard(form, change->event->id, token_);
+    bson::append_json_string(form == GuardForm::kText ? token_ : to_hex(bytes_of(token_)), asked);
     asked.push_back(']');
   }
   asked.push_back(']');
@@ -170,9 +199,10 @@ Status RowWriter::find_fresh(Connection& connection, uint32_t table,
                   connection.query(
                       "SELECT w.n FROM json_array_elements($1::json) WITH ORDINALITY AS w(each, n) WHERE NOT "
                       "EXISTS (SELECT 1 FROM " +
-                          sql_names_[table] +
-                          " AS t WHERE t.id = w.each->>0 AND t.token COLLATE \"C\" < (w.each->>1) COLLATE "
-                          "\"C\")",
+                          sql_names_[table] + " AS t WHERE t.id = w.each->>0 AND " +
+                          older(form, "t.token",
+                                form == GuardForm::kText ? "(w.each->>1)" : "decode(w.each->>1, 'hex')") +
+                          ")",
                       std::span(&asked, 1), std::move(stop)));
   for (const auto& row : rows.rows)
     fresh.push_back(changes[static_cast<size_t>(std::atoll(row[0].c_str()) - 1)]);
@@ -262,39 +292,50 @@ Status RowWriter::add_document(ArrayParam& column, bson::View document) {
   return {};
 }
 
+void RowWriter::start_guards(GuardForm form) {
+  form == GuardForm::kText ? tokens_.start(kText, kTextArray) : tokens_.start(kBytea, kByteaArray);
+}
+
+void RowWriter::add_guard(GuardForm form, const Event& event) {
+  token_.clear();
+  append_guard(form, event.id, token_);
+  tokens_.add(token_);
+}
+
 Status RowWriter::add_put(Connection& connection, const Work& work, size_t begin, size_t end,
                           const Event*& at, std::stop_token stop) {
+  const GuardForm form = guard_forms_[work.table];
   ids_.start(kText, kTextArray);
   docs_.start(kJsonb, kJsonbArray);
-  tokens_.start(kText, kTextArray);
+  start_guards(form);
   times_.start(kTimestamptz, kTimestamptzArray);
   for (size_t i = begin; i < end; ++i) {
     const Event& event = *(at = rows_[i].event);
     ids_.add(rows_[i].id);
     TIDEMARK_TRY(add_document(docs_, event.after));
     token_.clear();
-    append_row_token(event, token_);
+    append_row_guard(form, event, token_);
     tokens_.add(token_);
     times_.add_time(event.cluster_time);
   }
   sql_ = "INSERT INTO " + sql_names_[work.table] +
-         " AS t (id, doc, token, cluster_time) SELECT * FROM unnest($1, $2, $3, $4)" + kGuardedUpdate;
+         " AS t (id, doc, token, cluster_time) SELECT * FROM unnest($1, $2, $3, $4)" + guarded_update(form);
   const Param params[] = {ids_.param(), docs_.param(), tokens_.param(), times_.param()};
   return connection.add(sql_, params, std::move(stop));
 }
 
 Status RowWriter::add_remove(Connection& connection, const Work& work, size_t begin, size_t end,
                              std::stop_token stop) {
+  const GuardForm form = guard_forms_[work.table];
   ids_.start(kText, kTextArray);
-  tokens_.start(kText, kTextArray);
+  start_guards(form);
   for (size_t i = begin; i < end; ++i) {
     ids_.add(rows_[i].id);
-    tokens_.add(rows_[i].event->id);
+    add_guard(form, *rows_[i].event);
   }
   sql_ = "DELETE FROM " + sql_names_[work.table] +
-         " AS t USING unnest($1, $2) AS gone(id, token) WHERE t.id = gone.id AND t.token COLLATE \"C\" < "
-         "gone.token "
-         "COLLATE \"C\"";
+         " AS t USING unnest($1, $2) AS gone(id, token) WHERE t.id = gone.id AND " +
+         older(form, "t.token", "gone.token");
   const Param params[] = {ids_.param(), tokens_.param()};
   return connection.add(sql_, params, std::move(stop));
 }
@@ -303,12 +344,16 @@ Status RowWriter::add_remove(Connection& connection, const Work& work, size_t be
 // the values that are there; those that are null may be missing as well. Where the guard carries the shard key, that counts.
 Status RowWriter::add_remove_if(Connection& connection, const Work& work, size_t begin, size_t end,
                                 std::stop_token stop) {
-  for (ArrayParam* column : {&ids_, &tokens_, &ops_}) column->start(kText, kTextArray);
+  const GuardForm form = guard_forms_[work.table];
+  ids_.start(kText, kTextArray);
+  start_guards(form);
+  form == GuardForm::kText ? ops_.start(kText, kTextArray) : ops_.start(kBytea, kByteaArray);
   for (ArrayParam* column : {&docs_, &befores_}) column->start(kJsonb, kJsonbArray);
   for (size_t i = begin; i < end; ++i) {
     ids_.add(rows_[i].id);
-    tokens_.add(rows_[i].event->id);
-    text_.clear();
+    add_guard(form, *rows_[i].event);
+    // The end of a guard that carries this key.
+    text_ = form == GuardForm::kText ? ' ' : '\0';
     append_shard_key(rows_[i].if_key, text_);
     ops_.add(text_);
     std::string has, lacks;
@@ -318,9 +363,11 @@ Status RowWriter::add_remove_if(Connection& connection, const Work& work, size_t
   }
   sql_ =
       "DELETE FROM " + sql_names_[work.table] +
-      " AS t USING unnest($1, $2, $3, $4, $5) AS gone(id, token, key, has, lacks) WHERE t.id = gone.id AND "
-      "t.token COLLATE \"C\" < gone.token COLLATE \"C\" AND CASE WHEN strpos(t.token, ' ') > 0 THEN "
-      "substr(t.token, strpos(t.token, ' ') + 1) = gone.key ELSE NOT EXISTS (SELECT 1 FROM "
+      " AS t USING unnest($1, $2, $3, $4, $5) AS gone(id, token, key, has, lacks) WHERE t.id = gone.id AND " +
+      older(form, "t.token", "gone.token") + " AND CASE WHEN " +
+      (form == GuardForm::kText ? "strpos(t.token, ' ') > 0 THEN substr(t.token, strpos(t.token, ' '))"
+                                : kKeyOfGuard) +
+      " = gone.key ELSE NOT EXISTS (SELECT 1 FROM "
       "jsonb_array_elements(gone.has) AS part WHERE NOT t.doc @> part) AND NOT EXISTS (SELECT 1 FROM "
       "jsonb_array_elements(gone.lacks) AS path WHERE coalesce(t.doc #> ARRAY(SELECT "
       "jsonb_array_elements_text(path)), 'null') <> 'null') END";
@@ -357,42 +404,6 @@ Status RowWriter::add_log(Connection& connection, const Work& work, size_t begin
   const Param params[] = {tokens_.param(), times_.param(), ops_.param(),     namespaces_.param(),
                           ids_.param(),    docs_.param(),  befores_.param(), updates_.param()};
   return connection.add(sql_, params, std::move(stop));
-}
-
-// --- rejects
-
-// Whether the statement over the work's first rows up to `end` fails for what is in them.
-Result<bool> RowWriter::fails(Connection& connection, const Work& work, size_t end, std::stop_token stop) {
-  connection.start_pipeline();
-  TIDEMARK_TRY(connection.add("BEGIN", {}, stop));
-  const Event* at = nullptr;
-  TIDEMARK_TRY(add_work(connection, work, work.begin, end, at, stop));
-  const PipelineEnd tried = connection.finish(stop);
-  if (connection.lost()) return fail(*tried.error);
-  TIDEMARK_TRY(connection.query("ROLLBACK", {}));
-  if (tried.error && tried.error->react != React::kReject) return fail(*tried.error);
-  return tried.error.has_value();
-}
-
-WriteResult RowWriter::find_culprit(Connection& connection, const PipelineEnd& end, std::stop_token stop) {
-  const auto work = std::find_if(works_.begin(), works_.end(),
-                                 [&](const Work& each) { return each.statement == end.statement; });
-  if (work == works_.end()) return write_failed(Error{React::kFatal, end.error->what, end.error->hint});
-  if (work->event != nullptr) return write_failed(*end.error, 0, index_of(work->event));
-  return find_culprit_in(connection, *work, *end.error, std::move(stop));
-}
-
-WriteResult RowWriter::find_culprit_in(Connection& connection, const Work& work, const Error& error,
-                                       std::stop_token stop) {
-  // rows_[begin, good) pass, rows_[begin, bad) fail.
-  size_t good = work.begin, bad = work.end;
-  while (bad - good > 1) {
-    const size_t middle = good + (bad - good) / 2;
-    auto failed = fails(connection, work, middle, stop);
-    if (!failed) return write_failed(std::move(failed).error());
-    (*failed ? bad : good) = middle;
-  }
-  return write_failed(error, 0, index_of(rows_[good].event));
 }
 
 }  // namespace tidemark::postgres

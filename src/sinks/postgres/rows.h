@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "core/event.h"
+#include "core/row_guard.h"
 #include "core/row_plan.h"
 #include "core/sink.h"
 #include "sinks/postgres/array.h"
@@ -30,11 +31,10 @@ inline constexpr const char* kLogColumns =
     "before jsonb, "
     "\"update\" jsonb";
 
-// Tokens are compared byte by byte; a database's own collation may order them otherwise.
-inline constexpr const char* kGuardedUpdate =
-    " ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, token = excluded.token, cluster_time = "
-    "excluded.cluster_time "
-    "WHERE excluded.token COLLATE \"C\" > t.token COLLATE \"C\"";
+// "a < b", where both are guards of this form.
+std::string older(GuardForm form, const std::string& a, const std::string& b);
+// The end of an INSERT INTO ... AS t.
+std::string guarded_update(GuardForm form);
 
 class RowWriter {
  public:
@@ -101,6 +101,8 @@ class RowWriter {
     bool grows() const { return kind == Kind::kClear || kind == Kind::kMoveClear || kind == Kind::kMoveCopy; }
   };
 
+  void clear_tables();
+  void add_table(const TableName& name);
   uint32_t table_index(const TableName& name);
   // Makes the tables that the works need and sees to their owners; leaves out the barriers that find no table, or another
   // collection's.
@@ -110,7 +112,8 @@ class RowWriter {
   // The table for rows of `ns`, which owns it from now on. A reject where another does, or where no table can be.
   Status own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
              const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop);
-  Status ensure(Connection& connection, const TableName& name, std::stop_token stop);
+  Status ensure(Connection& connection, uint32_t table, std::stop_token stop);
+  void tell_text_guards(const Connection& connection, const TableName& name);
   // A table stands there, and its rows are of the collection that the event concerns.
   Result<bool> is_of(Connection& connection, uint32_t table, const Event& event, const Namespace& ns,
                      std::stop_token stop);
@@ -142,6 +145,8 @@ class RowWriter {
   WriteResult find_culprit_in(Connection& connection, const Work& work, const Error& error,
                               std::stop_token stop);
   Status add_owner(Connection& connection, const Work& work, std::stop_token stop);
+  void start_guards(GuardForm form);
+  void add_guard(GuardForm form, const Event& event);
   Status add_document(ArrayParam& column, bson::View document);
   Status check_document(bson::View document, std::string_view json) const;
   Result<bool> fails(Connection& connection, const Work& work, size_t end, std::stop_token stop);
@@ -152,13 +157,15 @@ class RowWriter {
   RefusedNames refused_;
   Mode mode_;
   RowPlan plan_;
-  std::set<std::string> known_;                // tables that exist in the right shape
+  std::map<std::string, GuardForm> known_;     // tables that exist in the right shape
   std::map<std::string, std::string> owners_;  // of those, in mode current
+  bool text_guards_told_ = false;
 
   // Of the present batch; the vectors keep their memory.
   std::span<const Event> events_;
   std::vector<TableName> tables_;
   std::vector<std::string> sql_names_;
+  std::vector<GuardForm> guard_forms_;  // of those tables, once they are known to stand
   std::vector<Row> rows_;
   std::vector<Work> works_;
   std::deque<std::string> forms_;  // row keys of documents that have another one now

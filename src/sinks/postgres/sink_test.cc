@@ -15,6 +15,7 @@ using testing::add_insert;
 using testing::change_event;
 using testing::change_of;
 using testing::inserts;
+using testing::kGuardsAsTokens;
 using testing::LossyProxy;
 using testing::position_at;
 using testing::postgres_settings;
@@ -64,7 +65,8 @@ TEST_F(PostgresSink, CurrentKeepsOneRowPerDocumentAndDeletesRemoveIt) {
   add_event(batch, change_event(3, "update", kKey, after(R"({"_id":1,"v":{"$numberDouble":"NaN"}})")));
   ASSERT_TRUE(write(*sink, batch, 3));
   EXPECT_EQ(
-      rows("SELECT id, doc->'v'->>'$numberDouble', token, cluster_time AT TIME ZONE 'UTC' FROM orders "
+      rows("SELECT id, doc->'v'->>'$numberDouble', " + std::string(kGuardsAsTokens) +
+           ", cluster_time AT TIME ZONE 'UTC' FROM orders "
            "ORDER BY token"),
       (std::vector<std::string>{R"({"$numberInt":"2"} | - | )" + token_hex(2) + " | 2023-11-14 22:13:20",
                                 R"({"$numberInt":"1"} | NaN | )" + token_hex(3) + " | 2023-11-14 22:13:20"}));
@@ -83,7 +85,8 @@ TEST_F(PostgresSink, AnOlderEventTurnsNoRowBack) {
   ASSERT_TRUE(write(*sink, newer, 5));
   ASSERT_TRUE(write(*sink, older, 6));
   ASSERT_TRUE(write(*sink, removed, 7));
-  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(5)});
+  EXPECT_EQ(rows(std::string("SELECT ") + kGuardsAsTokens + " FROM orders"),
+            std::vector<std::string>{token_hex(5)});
 }
 
 TEST_F(PostgresSink, LogKeepsEveryEventWithAllItsParts) {
@@ -119,10 +122,11 @@ TEST_F(PostgresSink, DropAndRenameWorkOnTheRowsAndAReplayOfThemLosesNone) {
   add_insert(batch, 6);
   for (int times = 0; times < 2; ++times) {
     ASSERT_TRUE(write(*sink, batch, 6));
-    EXPECT_EQ(rows("SELECT id, token FROM shop.old ORDER BY id"),
+    EXPECT_EQ(rows(std::string("SELECT id, ") + kGuardsAsTokens + " FROM shop.old ORDER BY id"),
               (std::vector<std::string>{R"({"$numberInt":"3"} | )" + token_hex(5),
                                         R"({"$numberInt":"4"} | )" + token_hex(5)}));
-    EXPECT_EQ(rows("SELECT token FROM shop.orders"), std::vector<std::string>{token_hex(6)});
+    EXPECT_EQ(rows(std::string("SELECT ") + kGuardsAsTokens + " FROM shop.orders"),
+              std::vector<std::string>{token_hex(6)});
   }
 }
 
@@ -222,7 +226,8 @@ TEST_F(PostgresSink, ATextWithNulIsRejectedWithItsEventAndTheRestGoesOn) {
   add_insert(good, 1);
   add_event(good, change_event(3, "insert", R"({"_id":3})", after(R"({"_id":3,"s":"a\\u0000b"})")));
   ASSERT_TRUE(write(*sink, good, 3));
-  EXPECT_EQ(rows("SELECT doc->>'s' FROM orders WHERE token = '" + token_hex(3) + "'"),
+  EXPECT_EQ(rows("SELECT doc->>'s' FROM orders WHERE " + std::string(kGuardsAsTokens) + " = '" +
+                 token_hex(3) + "'"),
             std::vector<std::string>{R"(a\u0000b)"});
 }
 

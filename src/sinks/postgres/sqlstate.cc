@@ -22,8 +22,14 @@ constexpr Row kRows[] = {
     {"42P01",
      {React::kConfig,
       "a table is gone that was there before: put it back, or reset the position and copy anew"}},
-    {"42703", {React::kConfig, "the table was changed under the running pipeline: restore its columns"}},
-    {"42804", {React::kConfig, "the table was changed under the running pipeline: restore its columns"}},
+    {"42703",
+     {React::kConfig,
+      "the table was changed under the running pipeline: restore its columns, or start again where it was "
+      "converted"}},
+    {"42804",
+     {React::kConfig,
+      "the table was changed under the running pipeline: restore its columns, or start again where it was "
+      "converted"}},
     {"42939", {React::kConfig, "the name is reserved: choose another table or schema"}},
     {"42602", {React::kConfig, "choose another name for the table"}},
     {"42622", {React::kReject, "names in PostgreSQL hold at most 63 bytes"}},

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "sinks/postgres/sqlstate.h"
 
 namespace tidemark::postgres {
@@ -78,20 +80,60 @@ bool fits_name(const TableName& table) {
   return table.name.size() <= kNameBytesMax && table.schema.size() <= kNameBytesMax;
 }
 
-Status ensure_table(Connection& connection, const TableName& table, const std::string& columns,
-                    std::stop_token stop) {
+namespace {
+
+// Creates what is absent; the columns that stand there then.
+Result<std::string> made_shape(Connection& connection, const TableName& table, const std::string& columns,
+                               std::stop_token stop) {
   if (!fits_name(table)) {
     return fail(
         React::kReject, connection.describe() + ": the table name '" + table.text() + "' is too long",
         "names in PostgreSQL hold at most 63 bytes: give this collection a pipeline and table of its own");
   }
   TIDEMARK_ASSIGN(std::string shape, shape_of(connection, table, stop));
-  if (shape.empty()) {
-    TIDEMARK_TRY(create(connection, table, columns, stop));
-    TIDEMARK_ASSIGN(shape, shape_of(connection, table, stop));
-  }
+  if (!shape.empty()) return shape;
+  TIDEMARK_TRY(create(connection, table, columns, stop));
+  return shape_of(connection, table, stop);
+}
+
+}  // namespace
+
+Status ensure_table(Connection& connection, const TableName& table, const std::string& columns,
+                    std::stop_token stop) {
+  TIDEMARK_ASSIGN(const std::string shape, made_shape(connection, table, columns, std::move(stop)));
   if (shape == columns) return {};
   return fail(other_shape(connection, table, columns, shape));
+}
+
+Result<GuardForm> ensure_current_table(Connection& connection, const TableName& table, std::stop_token stop) {
+  TIDEMARK_ASSIGN(const std::string shape, made_shape(connection, table, kCurrentColumns, std::move(stop)));
+  if (const auto form = guard_form_of(shape)) return *form;
+  return fail(other_shape(connection, table, kCurrentColumns, shape));
+}
+
+std::optional<GuardForm> guard_form_of(std::string_view columns) {
+  if (columns == kCurrentColumns) return GuardForm::kBytes;
+  if (columns == kTextGuardColumns) return GuardForm::kText;
+  return std::nullopt;
+}
+
+// append_row_guard() in SQL. What it doesn't know stays whole, which sorts as well.
+std::string conversion_sql(const TableName& table) {
+  // One whole number of a token, in hexadecimal: 29 is zero, 2B and a byte, 2C and two, ...
+  std::string number = "(?:29";
+  for (size_t bytes = 1; bytes <= 8; ++bytes)
+    number += fmt::format("|{:02X}[0-9A-F]{{{}}}", 0x2a + bytes, 2 * bytes);
+  number += ")";
+  const std::string front = "^82[0-9A-F]{16}(?:2B0[24]" + number + number + "(?:6[EF]|$))";
+  // The id without a shard key; of that, the token without the mark of a document that was read again.
+  const std::string id = "split_part(token, ' {', 1)";
+  const std::string token = "substring(" + id + " from '^[0-9A-F]*')";
+  return "ALTER TABLE " + sql_name(table) + " ALTER COLUMN token TYPE bytea USING CASE WHEN " + id +
+         " ~ '^82([0-9A-F]{2}){8,}(R[0-9a-f]*)?$' THEN decode(coalesce(substring(" + token + " from '" +
+         front + "'), " + token + "), 'hex') || CASE WHEN " + id +
+         " ~ 'R' THEN '\\xff'::bytea ELSE '' END ELSE convert_to(" + id +
+         ", 'UTF8') END || CASE WHEN strpos(token, ' {') > 0 THEN '\\x00'::bytea || "
+         "convert_to(substr(token, strpos(token, ' {') + 1), 'UTF8') ELSE '' END";
 }
 
 }  // namespace tidemark::postgres

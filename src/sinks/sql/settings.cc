@@ -34,10 +34,12 @@ std::vector<config::FieldSpec> row_fields(const Naming& naming) {
                                  "than one collection needs that." +
                                  (schemas ? " Schemas are created when absent." : "")),
                "\"{database}.{collection}\""),
-      choice("mode", {"current", "log"},
-             "current: one row per document (id, doc, token, cluster_time), deletes remove it. log: one row "
-             "per event (token, cluster_time, op, ns, id, doc, before, update); with {collection} in the "
-             "table's name, events of a whole database are left out."),
+      choice(
+          "mode", {"current", "log"},
+          "current: one row per document (id, doc, token, cluster_time), deletes remove it; token guards the "
+          "row against older events: the first bytes of its event's token. log: one row per event (token, "
+          "cluster_time, op, ns, id, doc, before, update); with {collection} in the "
+          "table's name, events of a whole database are left out."),
       choice("on_drop", {"apply", "ignore", "stop"},
              "What a drop, rename or dropDatabase does in mode \"current\". apply: the rows go, or move "
              "with the collection. ignore: the rows stay. stop: the pipeline stops."),

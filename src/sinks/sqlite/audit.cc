@@ -6,12 +6,12 @@
 #include "core/row_plan.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/json_time.h"
+#include "sinks/sqlite/rows.h"
 #include "sinks/sqlite/sink.h"
 
 namespace tidemark::sqlite {
 namespace {
 
-constexpr const char* kShape = "id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT";
 constexpr int64_t kPageRows = 4096;  // of what is read in the order of the file
 
 struct Options {
@@ -174,9 +174,9 @@ class SqliteAuditEnd final : public AuditEnd {
     }
     table_ = quoted(name_.name);
     if (shape.empty()) return false;
-    if (shape == kShape) return true;
+    if (shape == kCurrentColumns || shape == kTextGuardColumns) return true;
     return fail(React::kConfig,
-                describe() + ": table '" + name_.name + "' has another shape: expected (" + kShape +
+                describe() + ": table '" + name_.name + "' has another shape: expected (" + kCurrentColumns +
                     "), found (" + shape + ")",
                 "is this the table that the pipeline writes in mode \"current\"?");
   }

@@ -68,7 +68,8 @@ struct TransactionalHarness : Base {
         .value();
   }
   std::vector<std::string> ids() {
-    return SqliteReader(path).column("SELECT token FROM orders ORDER BY token");
+    return SqliteReader(path).column(std::string("SELECT ") + (kLog ? "token" : kGuardsAsTokens) +
+                                     " FROM orders ORDER BY token");
   }
   bool fail_next_write() {
     clock.hold(path);
@@ -92,7 +93,8 @@ struct LaneHarness : Base {
   }
   std::vector<std::string> ids() {
     vfs.heal();
-    return SqliteReader(path).column("SELECT token FROM orders ORDER BY rowid");
+    return SqliteReader(path).column(std::string("SELECT ") + (kLog ? "token" : kGuardsAsTokens) +
+                                     " FROM orders ORDER BY rowid");
   }
   bool fail_operation(int n) {
     vfs.fail_operation(n, n % 2 == 0);
@@ -105,12 +107,25 @@ struct LaneHarness : Base {
   FaultyVfs vfs;
 };
 
+struct TextGuardHarness : LaneHarness<false> {
+  std::shared_ptr<Sink> make() {
+    SqliteReader(path).exec(kTextGuardTable);
+    return LaneHarness::make();
+  }
+  std::vector<std::string> ids() {
+    vfs.heal();
+    return SqliteReader(path).column("SELECT token FROM orders ORDER BY rowid");
+  }
+};
+
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, PositionStoreContract, StoreHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteSinksOwn, PositionStoreContract, OwnStoreHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteCurrent, TransactionalSinkContract, TransactionalHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLog, TransactionalSinkContract, TransactionalHarness<true>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteCurrentLane, SinkContract, LaneHarness<false>);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLane, CurrentRowsContract, LaneHarness<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(SqliteTextGuards, CurrentRowsContract, TextGuardHarness);
+INSTANTIATE_TYPED_TEST_SUITE_P(SqliteTextGuardsLane, SinkContract, TextGuardHarness);
 INSTANTIATE_TYPED_TEST_SUITE_P(SqliteLogLane, SinkContract, LaneHarness<true>);
 
 // A fault at every single write and sync of a run, before and after it takes effect: whatever the sink answered, its word

@@ -32,6 +32,7 @@ class Statement {
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, int64_t value);
   Statement& bind_null(int index);
+  Statement& bind_blob(int index, std::string_view bytes);  // which must live as long
 
   // Runs a statement that gives no rows, and makes it ready to run again.
   Status run();
@@ -42,6 +43,7 @@ class Statement {
 
   std::string text(int column) const;            // columns count from 0; empty for NULL
   std::string_view text_view(int column) const;  // the same, valid until the statement goes on
+  std::string_view blob_view(int column) const;  // of a BLOB, or the bytes of a text
   int64_t integer(int column) const;
 
  private:

@@ -103,8 +103,8 @@ TEST_F(SqliteLimits, ADropOfALargeTableNeverHoldsAllOfItInOneTransaction) {
   ASSERT_TRUE(sink->write(inserts(1, 1)->events(), position_at(1), {}));
   SqliteReader(path_).exec(
       "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO orders "
-      "SELECT 'old ' || i, printf('%.1000c', 'x'), '81', '2023' FROM n; INSERT INTO orders VALUES('newer', "
-      "'{}', '83', "
+      "SELECT 'old ' || i, printf('%.1000c', 'x'), x'81', '2023' FROM n; INSERT INTO orders VALUES('newer', "
+      "'{}', x'83', "
       "'2023'); PRAGMA wal_checkpoint(TRUNCATE)");
   EventBatch batch;
   add_event(batch, change_event(2, "drop", "{}"));
@@ -120,7 +120,7 @@ TEST_F(SqliteLimits, ARenameOfALargeTableMovesEveryRowOnce) {
   ASSERT_TRUE(sink->write(inserts(1, 1)->events(), position_at(1), {}));
   SqliteReader(path_).exec(
       "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 12345) INSERT INTO orders "
-      "SELECT 'old ' || i, '{}', '81', '2023' FROM n; CREATE TABLE renamed(id TEXT PRIMARY KEY, doc TEXT, "
+      "SELECT 'old ' || i, '{}', x'81', '2023' FROM n; CREATE TABLE renamed(id TEXT PRIMARY KEY, doc TEXT, "
       "token TEXT, "
       "cluster_time TEXT); INSERT INTO renamed SELECT 'before ' || i, '{}', '81', '2023' FROM (SELECT 1 AS i "
       "UNION "

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "core/event.h"
+#include "core/row_guard.h"
 #include "core/row_plan.h"
 #include "core/sink.h"
 #include "sinks/sql/settings.h"
@@ -18,6 +19,12 @@
 namespace tidemark::sqlite {
 
 using sql::Mode;
+
+// The columns of mode `current`, as a table is made and as PRAGMA table_info gives them back.
+inline constexpr const char* kCurrentColumns = "id TEXT PRIMARY KEY, doc TEXT, token BLOB, cluster_time TEXT";
+// Those of tables that were made when guards were texts: they stay as they are, and work.
+inline constexpr const char* kTextGuardColumns =
+    "id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT";
 
 // As SQLite compares the names of tables.
 std::string lower_case(std::string text);
@@ -55,13 +62,14 @@ class RowWriter {
 
  private:
   struct Table {
-    Statement put;      // current: the upsert; log: the insert
-    Statement remove;   // current
-    Statement look;     // current: document and guard of a row
-    Statement older;    // current: whether a row is there and older
-    Statement clear;    // current: of a range of ids
-    Statement range;    // current: the last id of the next rows
-    std::string owner;  // current: the collection whose rows it holds, once that is known
+    GuardForm guards = GuardForm::kBytes;  // current
+    Statement put;                         // current: the upsert; log: the insert
+    Statement remove;                      // current
+    Statement look;                        // current: document and guard of a row
+    Statement older;                       // current: whether a row is there and older
+    Statement clear;                       // current: of a range of ids
+    Statement range;                       // current: the last id of the next rows
+    std::string owner;                     // current: the collection whose rows it holds, once that is known
   };
 
   Result<Table*> table(Database& database, const std::string& name);
@@ -78,7 +86,10 @@ class RowWriter {
   // False where no table stands, which a barrier must not make.
   Result<bool> exists(Database& database, const std::string& name);
   Status create(Database& database, const std::string& name);
-  Status check_shape(Database& database, const std::string& name);
+  Result<GuardForm> check_shape(Database& database, const std::string& name);
+  // Binds the event's guard, which stays in token_ until the next.
+  void bind_guard(Statement& statement, int index, GuardForm form, const Event& event);
+  void tell_text_guards(const Database& database, const std::string& name);
   Status change(Table& table, const RowChange& change);
   Status remove_other_forms(Table& table, const RowChange& change);
   Result<bool> is_meant(Table& table, const RowChange& change);
@@ -98,6 +109,7 @@ class RowWriter {
   const Options options_;
   TablePattern pattern_;
   RefusedNames refused_;
+  bool text_guards_told_ = false;
   Mode mode_;
   RowPlan plan_;
   std::map<std::string, Table, std::less<>> tables_;

@@ -22,6 +22,7 @@ using testing::change_event;
 using testing::change_event_of;
 using testing::change_of;
 using testing::inserts;
+using testing::kGuardsAsTokens;
 using testing::odd_binary;
 using testing::position_at;
 using testing::sqlite_settings;
@@ -127,12 +128,13 @@ TEST_F(SqliteSink, CurrentKeepsOneRowPerDocumentAndDeletesRemoveIt) {
             change_event(2, "insert", kOther, after(R"({"_id":{"$oid":"56e1fc72e0c917e9c4714161"}})")));
   add_event(batch, change_event(3, "update", kKey, after(R"({"_id":1,"v":{"$numberDouble":"NaN"}})")));
   ASSERT_TRUE(write(*sink, batch, 3));
-  EXPECT_EQ(rows("SELECT id, doc, token, cluster_time FROM orders ORDER BY token"),
-            (std::vector<std::string>{
-                R"({"$oid":"56e1fc72e0c917e9c4714161"} | {"_id":{"$oid":"56e1fc72e0c917e9c4714161"}} | )" +
-                    token_hex(2) + " | 2023-11-14T22:13:20Z",
-                R"({"$numberInt":"1"} | {"_id":{"$numberInt":"1"},"v":{"$numberDouble":"NaN"}} | )" +
-                    token_hex(3) + " | 2023-11-14T22:13:20Z"}));
+  EXPECT_EQ(
+      rows("SELECT id, doc, " + std::string(kGuardsAsTokens) + ", cluster_time FROM orders ORDER BY token"),
+      (std::vector<std::string>{
+          R"({"$oid":"56e1fc72e0c917e9c4714161"} | {"_id":{"$oid":"56e1fc72e0c917e9c4714161"}} | )" +
+              token_hex(2) + " | 2023-11-14T22:13:20Z",
+          R"({"$numberInt":"1"} | {"_id":{"$numberInt":"1"},"v":{"$numberDouble":"NaN"}} | )" + token_hex(3) +
+              " | 2023-11-14T22:13:20Z"}));
   EventBatch gone;
   add_event(gone, change_event(4, "delete", kKey));
   ASSERT_TRUE(write(*sink, gone, 4));
@@ -150,7 +152,8 @@ TEST_F(SqliteSink, AnOlderEventTurnsNoRowBack) {
   EventBatch removed;
   add_event(removed, change_event(4, "delete", kKey));
   ASSERT_TRUE(write(*sink, removed, 7));
-  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(5)});
+  EXPECT_EQ(rows(std::string("SELECT ") + kGuardsAsTokens + " FROM orders"),
+            std::vector<std::string>{token_hex(5)});
 }
 
 TEST_F(SqliteSink, LogKeepsEveryEventWithAllItsParts) {
@@ -180,12 +183,14 @@ TEST_F(SqliteSink, DropClearsTheOlderRowsAndKeepsTheNewer) {
   add_event(batch, change_event(3, "drop", "{}"));
   add_insert(batch, 4);
   ASSERT_TRUE(write(*sink, batch, 4));
-  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(4)});
+  EXPECT_EQ(rows(std::string("SELECT ") + kGuardsAsTokens + " FROM orders"),
+            std::vector<std::string>{token_hex(4)});
   // The drop again, as a replay brings it.
   EventBatch again;
   add_event(again, change_event(3, "drop", "{}"));
   ASSERT_TRUE(write(*sink, again, 5));
-  EXPECT_EQ(rows("SELECT token FROM orders"), std::vector<std::string>{token_hex(4)});
+  EXPECT_EQ(rows(std::string("SELECT ") + kGuardsAsTokens + " FROM orders"),
+            std::vector<std::string>{token_hex(4)});
 }
 
 TEST_F(SqliteSink, RenameMovesTheRowsAndAReplayOfItLosesNone) {
@@ -196,7 +201,7 @@ TEST_F(SqliteSink, RenameMovesTheRowsAndAReplayOfItLosesNone) {
   add_event(batch, change_event(3, "rename", "{}", R"({"to":{"db":"shop","coll":"old"}})"));
   for (int times = 0; times < 2; ++times) {
     ASSERT_TRUE(write(*sink, batch, 3));
-    EXPECT_EQ(rows("SELECT id, token FROM shop_old ORDER BY id"),
+    EXPECT_EQ(rows(std::string("SELECT id, ") + kGuardsAsTokens + " FROM shop_old ORDER BY id"),
               (std::vector<std::string>{R"({"$numberInt":"1"} | )" + token_hex(3),
                                         R"({"$numberInt":"2"} | )" + token_hex(3)}));
     EXPECT_EQ(rows("SELECT count(*) FROM shop_orders"), std::vector<std::string>{"0"});

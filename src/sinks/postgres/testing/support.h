@@ -29,6 +29,14 @@ inline config::Settings postgres_settings(const std::string& uri, const std::str
   return settings;
 }
 
+// The rows of a table in mode "current" as the tokens of token_hex(), whose guards are all but their last byte. A shard key
+// stands behind it.
+inline constexpr const char* kGuardsAsTokens = "upper(encode(substr(token, 1, 14), 'hex')) || '04'";
+// As a table of mode "current" was made when guards were texts.
+inline constexpr const char* kTextGuardTable =
+    "CREATE TABLE IF NOT EXISTS orders(id text PRIMARY KEY, doc jsonb, token text, cluster_time timestamp "
+    "with time zone)";
+
 // Loses the answer of the next transaction that commits: the server's word for it is the command's name and a zero byte.
 inline void lose_commit_answer(LossyProxy& proxy) { proxy.lose_answers(1, "", std::string("COMMIT", 7)); }
 

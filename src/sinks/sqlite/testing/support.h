@@ -31,6 +31,13 @@ inline config::Settings sqlite_settings(const std::string& path, const std::stri
   return settings;
 }
 
+// The rows of a table in mode "current" as the tokens of token_hex(), whose guards are all but their last byte. A shard key
+// stands behind it.
+inline constexpr const char* kGuardsAsTokens = "hex(substr(token, 1, 14)) || '04'";
+// As a table of mode "current" was made when guards were texts.
+inline constexpr const char* kTextGuardTable =
+    "CREATE TABLE IF NOT EXISTS orders(id TEXT PRIMARY KEY, doc TEXT, token TEXT, cluster_time TEXT)";
+
 // Throws nothing and hides nothing: a failed statement fails the test.
 class SqliteReader {
  public:
