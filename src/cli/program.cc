@@ -8,6 +8,7 @@
 #include "app/exit_codes.h"
 #include "app/version.h"
 #include "cli/commands.h"
+#include "cli/usage.h"
 #include "demo/demo.h"
 #include "env/posix/log_writer.h"
 
@@ -196,6 +197,10 @@ int run_program(int argc, char** argv, uint64_t (*allocations)()) {
       return static_cast<int>(kOk);
     };
   });
+  if (const auto unknown = unknown_word(cli, argc, argv)) {
+    std::fprintf(stderr, "tidemark: %s\n  what to do: %s\n", unknown->what.c_str(), unknown->hint.c_str());
+    return kUsage;
+  }
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

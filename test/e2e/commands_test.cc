@@ -168,6 +168,56 @@ TEST_F(Commands, AQuietStreamStillMovesItsPosition) {
   EXPECT_TRUE(destination_->documents().empty());
 }
 
+// A word that nobody knows is an error wherever it stands, and `--help` behind it does not make it one that is known.
+TEST(Usage, AnUnknownCommandIsRefusedWithTheNearestName) {
+  struct Case {
+    std::vector<std::string> args;
+    std::string named;
+  };
+  for (const auto& [args, named] :
+       std::vector<Case>{{{"nosuch", "--help"}, "\"nosuch\""},
+                         {{"satus", "orders.toml"}, "did you mean \"status\"?"},
+                         {{"position", "nosuch", "--help"}, "choose one of show, init, set, reset"},
+                         {{"position", "shwo"}, "did you mean \"show\"?"},
+                         {{"dlq", "nosuch"}, "\"tidemark dlq\" has no command"},
+                         {{"--hlep"}, "did you mean \"--help\"?"}}) {
+    const Finished refused = tidemark(args);
+    EXPECT_THAT(refused, ExitsWith(64)) << args.front();
+    EXPECT_THAT(refused.error_output, HasSubstr(named)) << args.front();
+    EXPECT_EQ(refused.output, "") << args.front();
+  }
+}
+
+TEST(Usage, AnUnknownOptionIsRefusedWithTheNearestName) {
+  const std::vector<std::vector<std::string>> misspelt = {{"status", "orders.toml", "--jsn"},
+                                                          {"dlq", "list", "--jsn", "orders.toml"}};
+  for (const auto& args : misspelt) {
+    const Finished refused = tidemark(args);
+    EXPECT_THAT(refused, ExitsWith(64));
+    EXPECT_THAT(refused.error_output, HasSubstr("did you mean \"--json\"?"));
+  }
+  EXPECT_THAT(tidemark({"run", "orders.toml", "-x"}), ExitsWith(64));
+}
+
+TEST(Usage, HelpIsOfTheCommandThatIsNamed) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"--help"}, {"position", "--help"}, {"position", "show", "--help"}, {"audit", "-h"}}) {
+    const Finished shown = tidemark(args);
+    EXPECT_THAT(shown, ExitsWith(0)) << args.front();
+    EXPECT_THAT(shown.output, HasSubstr("Usage: tidemark")) << args.front();
+    if (args.size() > 1) {
+      EXPECT_THAT(shown.output, HasSubstr(args.front())) << args.front();
+    }
+  }
+}
+
+// A value is not looked at as if it were a command or an option.
+TEST(Usage, TheValueOfAnOptionMayLookLikeAnything) {
+  EXPECT_THAT(tidemark({"run", "--only", "--nosuch", "/nonexistent.toml"}), ExitsWith(78));
+  EXPECT_THAT(tidemark({"run", "--only=--nosuch", "/nonexistent.toml"}), ExitsWith(78));
+  EXPECT_THAT(tidemark({"check", "--", "--nonexistent.toml"}), ExitsWith(78));
+}
+
 // Needs no server: every example is a file that `check` takes.
 TEST(Examples, EveryOneIsWellFormed) {
   const std::filesystem::path folder = std::filesystem::path(TIDEMARK_SOURCE_DIR) / "examples";
