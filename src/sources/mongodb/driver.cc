@@ -13,9 +13,6 @@ namespace {
 // anyway.
 constexpr int32_t kHeartbeatMs = 2000;
 
-// How long a deployment may be without a primary before that is told.
-constexpr int64_t kNoPrimaryUs = 5'000'000;
-
 using mongo::parse_uri;
 using mongo::set_default;
 using mongo::UriPtr;
@@ -99,6 +96,14 @@ void on_topology_changed(const mongoc_apm_topology_changed_t* event) {
   static_cast<Driver*>(mongoc_apm_topology_changed_get_context(event))->topology_changed(event);
 }
 
+void on_heartbeat(const mongoc_apm_server_heartbeat_succeeded_t* event) {
+  static_cast<Driver*>(mongoc_apm_server_heartbeat_succeeded_get_context(event))->heartbeat();
+}
+
+void on_no_heartbeat(const mongoc_apm_server_heartbeat_failed_t* event) {
+  static_cast<Driver*>(mongoc_apm_server_heartbeat_failed_get_context(event))->heartbeat();
+}
+
 }  // namespace
 
 Status check_uri(const std::string& uri) {
@@ -148,7 +153,7 @@ CommandResult<Member> Client::select(Prefer prefer, std::stop_token stop) {
   mongoc_server_description_t* server =
       mongoc_client_select_server(slot_->client, false, preference.get(), &error);
   if (server == nullptr) {
-    driver_->note_primary(false, false);
+    driver_->heartbeat();
     return tl::unexpected(failure_of(error, {}));
   }
 
@@ -236,7 +241,7 @@ Result<std::shared_ptr<Driver>> Driver::create(const DriverOptions& options, std
   mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_RETRYREADS, false);
   mongo::set_default_app_name(uri.get(), options.app_name);
 
-  std::shared_ptr<Driver> driver(new Driver(std::move(pipeline)));
+  std::shared_ptr<Driver> driver(new Driver(std::move(pipeline), options.primary_patience));
   bson_error_t error;
   driver->pool_ = mongoc_client_pool_new_with_error(uri.get(), &error);
   if (driver->pool_ == nullptr) {
@@ -247,6 +252,8 @@ Result<std::shared_ptr<Driver>> Driver::create(const DriverOptions& options, std
   mongoc_client_pool_set_error_api(driver->pool_, MONGOC_ERROR_API_VERSION_2);
   mongoc_apm_callbacks_t* callbacks = mongoc_apm_callbacks_new();
   mongoc_apm_set_topology_changed_cb(callbacks, on_topology_changed);
+  mongoc_apm_set_server_heartbeat_succeeded_cb(callbacks, on_heartbeat);
+  mongoc_apm_set_server_heartbeat_failed_cb(callbacks, on_no_heartbeat);
   mongoc_client_pool_set_apm_callbacks(driver->pool_, callbacks, driver.get());
   mongoc_apm_callbacks_destroy(callbacks);
   return driver;
@@ -279,18 +286,17 @@ void Driver::on_ready(std::function<void()> listener) {
   listener_ = std::move(listener);
 }
 
-// Every start knows no primary for a moment, and so does every stop and every election: that is no news. One that stays away is.
-void Driver::note_primary(bool there, bool was_there) {
-  const int64_t now_us = bson_get_monotonic_time();
+void Driver::heartbeat() {
   MutexLock lock(mutex_);
-  if (there) {
-    no_primary_since_us_.reset();
-    return;
-  }
-  if (was_there) no_primary_since_us_ = now_us;
-  if (!no_primary_since_us_ || now_us - *no_primary_since_us_ < kNoPrimaryUs) return;
-  no_primary_since_us_.reset();  // said once
-  log::warn("{}: mongodb has had no primary for {} s", pipeline_, kNoPrimaryUs / 1'000'000);
+  note_primary(primary_there_);
+}
+
+void Driver::note_primary(bool there) {
+  primary_there_ = there;
+  const std::chrono::milliseconds now(bson_get_monotonic_time() / 1000);
+  if (const auto missing = primary_watch_.note(there, now))
+    log::warn("{}: mongodb has had no primary for {} s: nothing new is committed until one is elected",
+              pipeline_, std::chrono::duration_cast<std::chrono::seconds>(*missing).count());
 }
 
 void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
@@ -303,11 +309,11 @@ void Driver::topology_changed(const mongoc_apm_topology_changed_t* event) {
   const bool routed = primary != nullptr && ServerList::type(primary) == "Mongos";
   if (new_primary && primary != nullptr)
     log::info("{}: mongodb {} is {}", pipeline_, routed ? "mongos" : "primary", address_of(primary));
-  note_primary(primary != nullptr, old_servers.primary() != nullptr);
 
   std::function<void()> listener;
   {
     MutexLock lock(mutex_);
+    note_primary(primary != nullptr);
     for (const auto& slot : slots_) {
       const uint32_t busy_with = slot->busy_with.load(std::memory_order_relaxed);
       if (busy_with != 0 && new_servers.lost(busy_with))

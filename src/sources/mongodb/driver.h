@@ -23,6 +23,7 @@
 #include "mongo/library.h"
 #include "sources/mongodb/classify.h"
 #include "sources/mongodb/interruptible_stream.h"
+#include "sources/mongodb/primary_watch.h"
 
 struct _mongoc_client_t;
 struct _mongoc_client_pool_t;
@@ -37,6 +38,7 @@ struct DriverOptions {
   std::chrono::milliseconds server_selection_timeout{500};
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds socket_timeout{120'000};
+  std::chrono::milliseconds primary_patience{15'000};  // without a primary, before that is told
 };
 
 // kConfig when libmongoc can't read the URI. Nothing is connected.
@@ -138,13 +140,16 @@ class Driver : public std::enable_shared_from_this<Driver> {
   // Called from the monitors' threads whenever the deployment gains a primary, or a member to read from.
   void on_ready(std::function<void()> listener) EXCLUDES(mutex_);
 
-  // For libmongoc's callback.
+  // For libmongoc's callbacks, on the monitors' threads.
   void topology_changed(const _mongoc_apm_topology_changed_t* event) EXCLUDES(mutex_);
+  // A member answered its monitor, or didn't: the time to say that there is still no primary.
+  void heartbeat() EXCLUDES(mutex_);
 
  private:
   friend class Client;
-  explicit Driver(std::string pipeline) : pipeline_(std::move(pipeline)) {}
-  void note_primary(bool there, bool was_there) EXCLUDES(mutex_);
+  Driver(std::string pipeline, std::chrono::milliseconds primary_patience)
+      : pipeline_(std::move(pipeline)), primary_watch_(primary_patience) {}
+  void note_primary(bool there) REQUIRES(mutex_);
   InterruptSlot* slot_of(_mongoc_client_t* client) EXCLUDES(mutex_);
 
   const std::string pipeline_;
@@ -152,7 +157,8 @@ class Driver : public std::enable_shared_from_this<Driver> {
 
   Mutex mutex_;
   std::function<void()> listener_ GUARDED_BY(mutex_);
-  std::optional<int64_t> no_primary_since_us_ GUARDED_BY(mutex_);  // monotonic; empty once it was told
+  bool primary_there_ GUARDED_BY(mutex_) = false;
+  PrimaryWatch primary_watch_ GUARDED_BY(mutex_);
   // One for every libmongoc client the pool ever made; they stay until the pool is gone.
   std::vector<std::unique_ptr<InterruptSlot>> slots_ GUARDED_BY(mutex_);
 };

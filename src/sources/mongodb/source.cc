@@ -128,6 +128,10 @@ config::ComponentSpec make_spec() {
                "collection among busy ones, makes the server scan long before it answers: after an answer "
                "that didn't come in time the next is waited for twice as long. A member that is lost is "
                "noticed earlier, by its monitor."),
+      duration("primary_patience", "15s", 0, 60 * kMinuteMs,
+               "How long the deployment may be without a primary before a warning says so, once. An election "
+               "takes up to some 12 s with MongoDB's own settings, and every start knows no primary for a "
+               "moment."),
       duration("scan_timeout_max", "1h", 1'000, 24 * 60 * kMinuteMs,
                "What the wait for an answer may grow to while the server scans."),
       text("app_name", "tidemark", "The name by which the server's log and currentOp know this pipeline."),
@@ -153,6 +157,7 @@ Result<std::unique_ptr<Source>> make(const config::Settings& settings, const Com
   options.driver.connect_timeout = given_or(settings, "connect_timeout", kConnect);
   options.driver.socket_timeout =
       given_or(settings, "socket_timeout", mongodb::socket_timeout_of(options.driver.uri).value_or(kSocket));
+  options.driver.primary_patience = settings.duration("primary_patience");
   options.scan_timeout_max = settings.duration("scan_timeout_max");
 
   if (auto status = mongodb::check_uri(options.driver.uri); !status)
