@@ -37,6 +37,10 @@ int check_origin(const StoredPosition& stored, const std::string& now) {
   return kOk;
 }
 
+std::string plural(size_t count, const std::string& one) {
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
 // Reaches every server of the pipeline once. The code of the first that fails.
 int connect(PipelineParts& parts) {
   const auto health = parts.source->health({});
@@ -149,8 +153,8 @@ int check_command(App& app, const CheckOptions& options) {
     if (const Status checked = check_guard(app, *file, options.only); !checked)
       code = report(checked.error());
     else
-      std::printf("guard: %zu audit(s), %zu webhook(s)\n", file->guard->audits.size(),
-                  file->guard->webhooks.size());
+      std::printf("guard: %s, %s\n", plural(file->guard->audits.size(), "audit").c_str(),
+                  plural(file->guard->webhooks.size(), "webhook").c_str());
   }
   if (code == kOk) std::printf("%s: ok\n", options.file.c_str());
   return code;

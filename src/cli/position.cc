@@ -34,7 +34,7 @@ void print_position(const PositionOptions& options, const std::optional<StoredPo
     return;
   }
   const std::string at = time.seconds > 0 ? format_rfc3339(time.seconds) : std::string();
-  std::printf("%s: %s\n  cluster time  %s\n  saved at      %s\n  deployment    %s\n",
+  std::printf("%s\n  token         %s\n  cluster time  %s\n  saved at      %s\n  deployment    %s\n",
               options.pipeline.c_str(), std::string(token_data(stored->position.token())).c_str(),
               at.empty() ? "unknown" : (at + "  (--from time:" + at + ")").c_str(),
               format_rfc3339(stored->saved_at_ms / 1000).c_str(),

@@ -147,7 +147,7 @@ nlohmann::json status_of(App& app, const std::string& path, const config::Pipeli
 void print_human(const nlohmann::json& status) {
   std::printf("%s\n", status["pipeline"].get<std::string>().c_str());
   const auto line = [](const char* label, const std::string& value) {
-    std::printf("  %-20s %s\n", label, value.c_str());
+    std::printf("  %-21s  %s\n", label, value.c_str());
   };
   if (status.contains("source")) line("source", status["source"].get<std::string>());
   if (status.contains("server")) line("server", status["server"].get<std::string>());

@@ -167,14 +167,17 @@ void Demo::print_intro() const {
   std::printf(
       "Tidemark demo, seed %llu, in %s\n\n"
       "  The page:  %s\n\n"
-      "  Earthquakes are posted there, go through RabbitMQ, are classified and stored in MongoDB, and from\n"
-      "  there to the page and into SQLite, while %s.\n"
-      "  Look at:  the row of stations - each plane's state in words, its rate, lag and position\n"
-      "            proof of life - \"silence the feed\" leaves everything green but the feed, and it says "
-      "so\n"
-      "            the timeline - what broke, and how it went on; dead letters - what could never be stored\n"
-      "            the buttons - break it yourself\n"
-      "  It ends after %s with an audit; --for 10m leaves more time to look, Ctrl-C ends it now.\n\n",
+      "  Earthquakes are posted there, go through RabbitMQ, are classified and stored in\n"
+      "  MongoDB, and from there to the page and into SQLite, while\n"
+      "  %s.\n\n"
+      "  Look at:  the row of stations - each plane's state in words, its rate and lag\n"
+      "            proof of life - \"silence the feed\" leaves everything green but the\n"
+      "            feed, and it says so\n"
+      "            the timeline - what broke, and how it went on\n"
+      "            dead letters - what could never be stored\n"
+      "            the buttons - break it yourself\n\n"
+      "  It ends after %s with an audit; --for 10m leaves more time to look,\n"
+      "  Ctrl-C ends it now.\n\n",
       static_cast<unsigned long long>(seed_), world_->folder().c_str(), service_->url().c_str(),
       options_.faults ? "servers and processes are killed" : "the buttons of the page break what you choose",
       human_duration(options_.duration).c_str());
@@ -340,7 +343,7 @@ int Demo::judge(const Audit& audit, const Snapshot& last) {
                 worker_exit_ ? worker_exit_->describe().c_str() : "it had to be killed");
   if (audit.equal()) {
     std::printf(
-        "\nEvery event answered with 202 is stored exactly once, and both ends are equal. Seed %llu.\n",
+        "\nEvery event answered with 202 is stored exactly once, and both ends are equal.\nSeed %llu.\n",
         static_cast<unsigned long long>(seed_));
     if (!world_->temporary()) std::printf("Kept: %s\n", world_->folder().c_str());
     return app::kOk;

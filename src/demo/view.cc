@@ -89,6 +89,11 @@ std::string clock_text(milliseconds time) {
 
 std::string count_text(const std::optional<int64_t>& count) { return count ? grouped(*count) : "-"; }
 
+// "1,204 events"; a dash alone where it isn't known.
+std::string events_text(const std::optional<int64_t>& count) {
+  return count ? grouped(*count) + (*count == 1 ? " event" : " events") : "-";
+}
+
 std::string duration_text(const std::optional<milliseconds>& duration) {
   return duration ? human_duration(*duration) : "-";
 }
@@ -148,8 +153,11 @@ void add_header(Frame& frame, const Snapshot& snapshot) {
       .add("  quakes: HTTP → RabbitMQ → classified → MongoDB → page, SQLite");
   frame.add(title);
   Line stage = frame.line();
-  stage.add(fmt::format(" {} of {}  seed {}  ", clock_text(snapshot.elapsed), clock_text(snapshot.duration),
-                        snapshot.seed));
+  // Events and faults go on for so long; what comes after takes its own time.
+  const bool over = snapshot.elapsed > snapshot.duration;
+  stage.add(over ? fmt::format(" {}  seed {}  ", clock_text(snapshot.elapsed), snapshot.seed)
+                 : fmt::format(" {} of {}  seed {}  ", clock_text(snapshot.elapsed),
+                               clock_text(snapshot.duration), snapshot.seed));
   stage.add(snapshot.stage, Style::kBold);
   frame.add(stage);
   Line page = frame.line();
@@ -189,12 +197,10 @@ void add_row(Frame& frame, std::string_view name, const std::string& value, Styl
 void add_figures(Frame& frame, const Snapshot& snapshot) {
   frame.figures("accepted", grouped(snapshot.accepted) + " events (202)", "posted again",
                 grouped(snapshot.refusals) + " times");
-  frame.figures("in MongoDB", count_text(snapshot.stored) + " events", "in SQLite",
-                count_text(snapshot.archived) + " events");
-  frame.figures("in the queue", count_text(snapshot.page.waiting) + " events", "dead letters",
+  frame.figures("in MongoDB", events_text(snapshot.stored), "in SQLite", events_text(snapshot.archived));
+  frame.figures("in the queue", events_text(snapshot.page.waiting), "dead letters",
                 fmt::format("{} of {} poisoned", count_text(snapshot.page.dead_letters), snapshot.poisoned));
-  frame.figures("on the page", count_text(snapshot.page.shown) + " events", "lag",
-                duration_text(snapshot.lag));
+  frame.figures("on the page", events_text(snapshot.page.shown), "lag", duration_text(snapshot.lag));
   add_row(frame, "severity", severities_text(snapshot));
   bool well = false;
   const std::string planes = planes_text(snapshot, well);

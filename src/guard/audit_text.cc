@@ -1,6 +1,7 @@
 #include "guard/audit_text.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t kBucketsShown = 24;
 constexpr size_t kIdWidthMax = 100;
+constexpr size_t kColumns = 80;  // of a terminal; what has no spaces may be longer
 
 // A bucket's first millisecond in a year that RFC 3339 has; else the number.
 std::string time_text(int64_t ms) {
@@ -35,10 +37,32 @@ std::string shortened(std::string text) {
   return text.substr(0, end) + "...";
 }
 
-void append_line(std::string& out, std::string_view name, uint64_t number, std::string_view note = {}) {
-  out += fmt::format("  {:<24}{:>14}", name, grouped(number));
-  if (!note.empty()) out += fmt::format("  {}", note);
+// Text from column `column` on, in lines that begin at `indent`.
+void append_wrapped(std::string& out, std::string_view text, size_t column, size_t indent) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    if (column > indent && column + 1 + end > kColumns) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out += text.substr(0, end);
+    column += end;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
   out += '\n';
+}
+
+void append_line(std::string& out, std::string_view name, uint64_t number, std::string_view note = {}) {
+  const std::string line = fmt::format("  {:<22}{:>15} ", name, grouped(number));
+  out += note.empty() ? line.substr(0, line.size() - 1) : line;
+  append_wrapped(out, note, line.size(), line.size() + 1);
+}
+
+std::string plural(uint64_t count, std::string_view one) {
+  return fmt::format("{} {}{}", grouped(count), one, count == 1 ? "" : "s");
 }
 
 void append_totals(std::string& out, const AuditReport& report) {
@@ -112,20 +136,30 @@ void append_unaudited(std::string& out, const AuditReport& report) {
     out += fmt::format("  ... and {} more\n", report.unaudited.size() - kFirstIdsMax);
 }
 
+// A table whose columns are as wide as what stands in them.
 void append_buckets(std::string& out, const AuditReport& report) {
   if (report.deltas.empty()) return;
-  size_t width = std::string_view("collection").size();
-  for (const BucketDelta& delta : report.deltas) width = std::max(width, delta.collection.text().size());
-  out += fmt::format("\n  {:<{}}  {:<24}{:>12}{:>14}{:>10}{:>10}{:>11}\n", "collection", width, "bucket from",
-                     "source", "destination", "missing", "extra", "different");
+  constexpr size_t kTexts = 2;  // the first columns, which stand on the left
+  std::vector<std::array<std::string, 7>> rows = {
+      {"collection", "bucket from", "source", "dest.", "missing", "extra", "different"}};
   for (size_t i = 0; i < std::min(report.deltas.size(), kBucketsShown); ++i) {
     const BucketDelta& delta = report.deltas[i];
-    out += fmt::format("  {:<{}}  {:<24}{:>12}{:>14}{:>10}{:>10}{:>11}\n", delta.collection.text(), width,
-                       bucket_text(delta.start_ms), delta.source, delta.destination, delta.missing,
-                       delta.extra, delta.different);
+    rows.push_back({delta.collection.text(), bucket_text(delta.start_ms), grouped(delta.source),
+                    grouped(delta.destination), grouped(delta.missing), grouped(delta.extra),
+                    grouped(delta.different)});
+  }
+  std::array<size_t, 7> widths{};
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  out += '\n';
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i)
+      out += i < kTexts ? fmt::format("  {:<{}}", row[i], widths[i])
+                        : fmt::format("  {:>{}}", row[i], widths[i]);
+    out += '\n';
   }
   if (report.buckets_differing > kBucketsShown)
-    out += fmt::format("  ... and {} more buckets\n", report.buckets_differing - kBucketsShown);
+    out += fmt::format("  ... and {} more buckets\n", grouped(report.buckets_differing - kBucketsShown));
 }
 
 void append_ids(std::string& out, const std::vector<AuditDifference>& differences, uint64_t total) {
@@ -133,7 +167,7 @@ void append_ids(std::string& out, const std::vector<AuditDifference>& difference
   out += '\n';
   for (size_t i = 0; i < std::min(differences.size(), kFirstIdsMax); ++i)
     out += "  " + shortened(to_string(differences[i])) + '\n';
-  if (total > kFirstIdsMax) out += fmt::format("  ... and {} more\n", total - kFirstIdsMax);
+  if (total > kFirstIdsMax) out += fmt::format("  ... and {} more\n", grouped(total - kFirstIdsMax));
 }
 
 // The id as a value; one that is no JSON as the text it is.
@@ -187,9 +221,9 @@ std::string audit_text(const AuditReport& report) {
                                 to_string(report.kind), headline(report), report.seconds,
                                 report.resumed ? ", went on where an earlier one stood" : "");
   append_totals(out, report);
-  out += fmt::format("  {} buckets of {} s by '{}' in {} collections, {} with differences\n",
-                     grouped(report.buckets), report.bucketing.width_ms / 1000.0, report.bucketing.field,
-                     report.collections, grouped(report.buckets_differing));
+  out += fmt::format("  {} of {} s by '{}' in {}, {} with differences\n", plural(report.buckets, "bucket"),
+                     report.bucketing.width_ms / 1000.0, report.bucketing.field,
+                     plural(report.collections, "collection"), grouped(report.buckets_differing));
   append_buckets(out, report);
   append_ids(out, report.differences, wrong);
   append_rejects(out, report);
@@ -199,9 +233,8 @@ std::string audit_text(const AuditReport& report) {
     out += "\nA checksum audit names the documents; with --repair it puts them right.\n";
   else
     out +=
-        "\n`tidemark audit FILE --repair` delivers exactly these documents again. Find out first why they "
-        "went wrong: "
-        "what has done it may do it again.\n";
+        "\n`tidemark audit FILE --repair` delivers exactly these documents again.\n"
+        "Find out first why they went wrong: what has done it may do it again.\n";
   if (!report.differences_complete)
     out += "More differ than the memory limit lets it name: repair and audit again, or raise `memory`.\n";
   return out;
@@ -220,9 +253,8 @@ std::string repair_text(const RepairReport& report) {
   append_ids(out, report.still_wrong, report.still_wrong.size());
   if (!report.complete())
     out +=
-        "\nWhat is still wrong is refused by the sink, carries a newer token than the source's last change, "
-        "or changes too "
-        "often; look at one row by hand.\n";
+        "\nWhat is still wrong is refused by the sink, carries a newer token than the\n"
+        "source's last change, or changes too often; look at one row by hand.\n";
   return out;
 }
 

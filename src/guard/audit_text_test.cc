@@ -1,5 +1,7 @@
 #include "guard/audit_text.h"
 
+#include <sstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -87,6 +89,23 @@ TEST(AuditText, ShowsBucketsIdsAndWhatToDo) {
   EXPECT_THAT(text, HasSubstr("without a time"));
   EXPECT_THAT(text, HasSubstr(R"(missing shop.orders {"$oid":"65f000000000000000000001"})"));
   EXPECT_THAT(text, HasSubstr("--repair"));
+}
+
+// With twelve digits and a long name too: what is a number is whole and in its column, and a note goes on below itself.
+TEST(AuditText, StandsInEightyColumns) {
+  AuditReport report = wrong();
+  report.source = "mongodb shop.orders";
+  report.destination = "sqlite orders.db";
+  report.source_documents = report.destination_documents = 123'456'789'012;
+  report.rejected = report.capped_rows = 123'456'789'012;
+  const std::string text = audit_text(report);
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);  // what it is the audit of
+  while (std::getline(lines, line)) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_THAT(text, HasSubstr("123,456,789,012"));
+  EXPECT_THAT(text,
+              HasSubstr("refused, so that the destination can't\n" + std::string(41, ' ') + "hold them"));
 }
 
 TEST(AuditText, ShowsAtMostTwentyIds) {
