@@ -1,5 +1,4 @@
 #include "bson/json.h"
-#include "bson/json_reader.h"
 
 #include <cmath>
 #include <cstdio>
@@ -11,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+
+#include "bson/json_reader.h"
 
 namespace {
 

@@ -1,9 +1,8 @@
 // The dead letters `mongodb` on a live replica set.
-#include "conformance/dead_letters_contract.h"
-#include "deadletters/mongodb/component.h"
-
 #include "base/log.h"
 #include "bson/json.h"
+#include "conformance/dead_letters_contract.h"
+#include "deadletters/mongodb/component.h"
 #include "integration/mongodb/fixture.h"
 
 namespace tidemark::testing {
