@@ -19,5 +19,12 @@ TEST(Human, NumbersAndDurationsReadWell) {
   EXPECT_EQ(human_duration(seconds(180)), "3 min");
 }
 
+TEST(Human, WhatIsPrintedStaysOnItsLineAndMovesNoCursor) {
+  EXPECT_EQ(printable("a\nb\r\tc\x1b[2J\x7f"), "a\\nb\\r\\tc\\x1b[2J\\x7f");
+  EXPECT_EQ(printable("\u009b2J caf\u00e9 \u20ac"), "\\xc2\\x9b2J caf\u00e9 \u20ac");
+  EXPECT_EQ(printable(std::string("\0", 1)), "\\x00");
+  EXPECT_EQ(printable("caf\xe9"), "caf\xe9");
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -3,9 +3,12 @@
 #include <atomic>
 
 #include <spdlog/details/null_mutex.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+
+#include "base/human.h"
 
 namespace tidemark {
 namespace {
@@ -26,7 +29,20 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
-constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v";
+// %* is the message as Printable writes it.
+constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %*";
+
+// A message is one line, whatever names and words of others are in it: a collection may be called like a line of this log.
+class Printable final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<Printable>();
+  }
+};
 
 std::atomic<uint64_t> g_lines_lost = 0;
 
@@ -70,8 +86,9 @@ void init_log(LogLevel level, std::shared_ptr<LogWriter> writer) {
   auto sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
   sinks->add_sink(std::move(sink));
   auto logger = std::make_shared<spdlog::logger>("tidemark", std::move(sinks));
-  logger->set_formatter(
-      std::make_unique<spdlog::pattern_formatter>(kPattern, spdlog::pattern_time_type::utc));
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<Printable>('*').set_pattern(kPattern);
+  logger->set_formatter(std::move(formatter));
   logger->set_level(to_spdlog(level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));

@@ -1,5 +1,6 @@
 #include "core/event_name.h"
 
+#include "base/human.h"
 #include "bson/json.h"
 #include "core/row_plan.h"
 
@@ -9,7 +10,9 @@ std::string name_of_document(const Event& event) {
   if (event.ns.database.empty()) return {};
   std::string name(event.op_name.empty() ? std::string_view("event") : event.op_name);
   name.append(" of ");
-  append_ns(event.ns, name);
+  std::string place;
+  append_ns(event.ns, place);
+  name.append(printable(place));
   const auto id = event.key.find("_id");
   if (!id) return name;
   std::string text;

@@ -22,6 +22,12 @@ TEST(EventName, SaysWhichDocumentOfWhichCollection) {
   EXPECT_EQ(name_of(R"({"_id":{"_data":"82"},"operationType":"invalidate"})"), "");
 }
 
+TEST(EventName, IsOneLineWhateverACollectionIsCalled) {
+  EXPECT_EQ(
+      name_of(R"({"_id":{"_data":"82"},"operationType":"drop","ns":{"db":"a","coll":"b\n\u001b[31m"}})"),
+      R"(drop of a.b\n\x1b[31m)");
+}
+
 TEST(EventName, CutsALongIdBetweenTwoCharacters) {
   std::string id;
   for (int i = 0; i < 150; ++i) id += "\u00e9";

@@ -140,5 +140,17 @@ TEST(StandardDescriptors, ThatAreClosedAreNotTakenByTheNextFile) {
       ::testing::ExitedWithCode(0), "");
 }
 
+TEST(LogWriter, AMessageIsOneLineWhateverNamesAreInIt) {
+  Pipe pipe;
+  const StandardError redirected(pipe.ends[1]);
+  log::warn("dropped {}", "a\n2026-01-01T00:00:00.000Z error forged\x1b[31m");
+  std::string text(4096, '\0');
+  const ssize_t got = ::read(pipe.ends[0], text.data(), text.size());
+  ASSERT_GT(got, 0);
+  text.resize(static_cast<size_t>(got));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+  EXPECT_THAT(text, HasSubstr("dropped a\\n2026-01-01T00:00:00.000Z error forged\\x1b[31m"));
+}
+
 }  // namespace
 }  // namespace tidemark
