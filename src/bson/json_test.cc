@@ -1,5 +1,7 @@
 #include "bson/json.h"
 
+#include "bson/json_reader.h"
+
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

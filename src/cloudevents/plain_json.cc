@@ -27,8 +27,9 @@ Result<bson::Document> read_plain_object(std::string_view json) {
     if (std::move(item).get(value) || ++values > 1) return no_object();
     if (!reader.append(value, "v", holder.raw(), 1)) return refused(reader);
     const bson::View whole = holder.view();
-    if (!whole.begin()->is_document() || whole.begin()->is_array()) return no_object();
-    found = bson::Document(whole.begin()->document());
+    const bson::Element read = *whole.begin();
+    if (!read.is_document()) return no_object();
+    found = bson::Document(read.document());
   }
   if (values != 1 || !reader.at_end()) return no_object();
   return found;

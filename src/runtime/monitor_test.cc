@@ -64,6 +64,7 @@ struct CountingSink final : Sink {
   Status open(std::stop_token) override { return {}; }
   WriteResult write(std::span<const Event>, std::stop_token) override { return {}; }
   void close() override {}
+  std::optional<uint64_t> wal_bytes() const override { return 4096; }
 };
 
 struct MemoryStore final : PositionStore {

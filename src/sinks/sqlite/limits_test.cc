@@ -148,9 +148,7 @@ class KeptLog final : public LogWriter {
 TEST_F(SqliteLimits, TheSinkTellsTheSizeOfTheLogBesideIts) {
   auto sink = opened(sqlite_settings(path_, "log"));
   const auto plain = make_sqlite_sink(sqlite_settings(path_, "log"), context()).value();
-  EventBatch batch;
-  inserts(batch, 1, 50);
-  ASSERT_TRUE(write(*sink, batch, 50));
+  ASSERT_TRUE(write(*sink, *inserts(1, 50), 50));
   EXPECT_EQ(sink->wal_bytes(), std::filesystem::file_size(path_ + "-wal"));
   EXPECT_EQ(plain->wal_bytes(), sink->wal_bytes());
   EXPECT_GT(sink->wal_bytes(), 0u);

@@ -114,7 +114,9 @@ TEST(BatchReader, WaitsForEventsThatCanBeResumedFrom) {
   BatchReader reader;
   reader.start(at("8200"));
   for (const char* strange : {R"({"operationType": "insert"})", "1"}) {
-    const Error error = reader.read(reply(strange)).error();
+    const auto batch = reader.read(reply(strange));
+    ASSERT_FALSE(batch) << strange;
+    const Error& error = batch.error();
     EXPECT_EQ(error.react, React::kRetry) << strange;
     EXPECT_TRUE(error.unknown) << strange;
   }

@@ -262,6 +262,7 @@ StreamSource::ReadResult StreamSource::read_once(milliseconds wait, std::stop_to
                 where("reading") + ": the server ends it at once, again and again, at the same position",
                 "if that doesn't pass, choose another position with `tidemark position set`"};
     error.unknown = true;
+    may_resume_ = false;  // at once it would be the same again
     return tl::unexpected(ReadFailure{std::move(error)});
   }
   return *std::move(batch);

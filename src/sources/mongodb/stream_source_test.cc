@@ -314,7 +314,9 @@ TEST(StreamSource, WaitsLoudlyAtAPositionWhereTheServerAlwaysClosesTheStream) {
     EXPECT_TRUE(source->read(kWait, {})->closed);
   }
   ASSERT_TRUE(source->open(at("8201"), {}));
-  const Error error = source->read(kWait, {}).error();
+  const auto batch = source->read(kWait, {});
+  ASSERT_FALSE(batch);
+  const Error& error = batch.error();
   EXPECT_EQ(error.react, React::kRetry);
   EXPECT_TRUE(error.unknown);
   EXPECT_THAT(error.what, ::testing::HasSubstr("at the same position"));
