@@ -259,11 +259,15 @@ TEST_F(AuditOf, APipelineWithoutAConfiguredAuditIsAuditedByDefault) {
   EXPECT_EQ(audit(0, {"--kind", "count", "--only", "orders"})["kind"], "count");
 }
 
-TEST_F(AuditOf, ATableThatIsGoneIsWrittenAnew) {
+TEST_F(AuditOf, ATableThatIsGoneIsWrittenAnewOnceTheOperatorHasSaidSo) {
   copy(200);
   const size_t rows = end_->rows().size();
   end_->drop();
   EXPECT_EQ(audit(1)["missing"], 200);
+  const Finished refused = tidemark({"audit", config_, "--repair"});
+  EXPECT_THAT(refused, ExitsWith(78));
+  EXPECT_THAT(refused.error_output, AllOf(HasSubstr("orders"), HasSubstr("tidemark_tables")));
+  end_->disown();
   EXPECT_EQ(audit(0, {"--repair"})["repair"]["written"], 200);
   EXPECT_EQ(end_->rows().size(), rows);
 }

@@ -46,6 +46,7 @@ class SqlEnd : public AuditedEnd {
   }
   void lose_one() override { run("DELETE FROM orders WHERE id = (SELECT min(id) FROM orders)"); }
   void drop() override { run("DROP TABLE orders"); }
+  void disown() override { run("DELETE FROM tidemark_tables WHERE name = 'orders'"); }
 
  protected:
   virtual void run(const std::string& sql) = 0;
@@ -158,6 +159,9 @@ class MongodbEnd final : public AuditedEnd {
   }
   void lose_one() override { must(client_.remove(database_, kCollection, "{}")); }
   void drop() override { must(client_.drop(database_, kCollection)); }
+  void disown() override {
+    must(client_.remove(database_, "tidemark_tables", "{\"_id\": \"" + database_ + ".orders\"}"));
+  }
 
  private:
   static constexpr const char* kCollection = "orders";

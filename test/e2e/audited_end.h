@@ -45,6 +45,8 @@ class AuditedEnd {
   virtual void lose_one() = 0;
   // The table is gone.
   virtual void drop() = 0;
+  // As the sink says it to the operator: what was dropped may be made anew.
+  virtual void disown() = 0;
 
   // The id as rows() and audits call it.
   static std::string id_of(int n) { return "{\"$numberInt\":\"" + std::to_string(n) + "\"}"; }

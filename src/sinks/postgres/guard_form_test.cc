@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "core/row_guard.h"
 #include "sinks/postgres/tables.h"
-#include "sinks/postgres/test_support.h"
+#include "sinks/postgres/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark::testing {
@@ -45,9 +45,9 @@ class PostgresGuards : public ::testing::Test {
   }
 
   std::unique_ptr<TransactionalSink> opened(const std::string& table = "orders") {
-    auto sink =
-        make_postgres_transactional(postgres_settings(uri_, "current", table), {"orders", &clock_, &files_})
-            .value();
+    auto sink = postgres_sink_component()
+                    .transactional(postgres_settings(uri_, "current", table), {"orders", &clock_, &files_})
+                    .value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;

@@ -1,49 +1,11 @@
 // What PostgreSQL can't hold, what is too much for it at once, and what is taken away under the running sink.
 #include "sinks/postgres/component.h"
 #include "sinks/postgres/testing/support.h"
-#include "support/change_events.h"
 
-namespace tidemark {
+namespace tidemark::testing {
 namespace {
 
-using testing::add_event;
-using testing::add_insert;
-using testing::change_event;
-using testing::inserts;
-using testing::kGuardsAsTokens;
-using testing::position_at;
-using testing::postgres_settings;
-using testing::PostgresServer;
-using testing::token_hex;
-
-class PostgresLimits : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (auto reason = PostgresServer::unavailable()) GTEST_SKIP() << *reason;
-    uri_ = PostgresServer::shared().create_schema();
-  }
-
-  ComponentContext context() { return {"orders", &clock_, &files_}; }
-
-  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = postgres_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_TRUE(loaded) << loaded.error().describe();
-    return sink;
-  }
-  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
-    return sink.write(batch.events(), position_at(position), {});
-  }
-  std::vector<std::string> rows(const std::string& sql) { return PostgresServer::query(uri_, sql); }
-
-  std::string uri_;
-  PosixFileSystem files_;
-  PosixClock clock_;
-};
-
-constexpr const char* kKey = R"({"_id":1})";
-
-std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
+class PostgresLimits : public PostgresTest {};
 
 // --- what PostgreSQL can't hold
 
@@ -249,5 +211,52 @@ TEST_F(PostgresLimits, ATableThatIsDroppedUnderTheRunningPipelineEndsItInsteadOf
   EXPECT_EQ(rows("SELECT to_regclass('orders') IS NULL"), std::vector<std::string>{"t"});
 }
 
+TEST_F(PostgresLimits, ATableThatSomebodyDroppedIsNotMadeAnewEmptyAtTheNextStart) {
+  for (const char* table : {"orders", "{collection}"}) {
+    SCOPED_TRACE(table);
+    uri_ = PostgresServer::shared().create_schema();
+    auto before = opened(postgres_settings(uri_, "current", table));
+    ASSERT_TRUE(write(*before, *inserts(1, 3), 3));
+    before->close();
+    rows("DROP TABLE orders");
+    auto sink =
+        postgres_sink_component().transactional(postgres_settings(uri_, "current", table), context()).value();
+    const auto start = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_EQ(start.has_value(), std::string_view(table) != "orders");
+    const auto written = start ? write(*sink, *inserts(4, 1), 4) : write_failed(start.error());
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().error.react, React::kConfig) << written.error().error.describe();
+    for (const char* part : {"'orders' is gone", "shop.orders", "audit --repair"})
+      EXPECT_NE(written.error().error.describe().find(part), std::string::npos)
+          << written.error().error.describe();
+    EXPECT_EQ(rows("SELECT to_regclass('orders')"), std::vector<std::string>{"-"});
+    sink->close();
+    // As the message says.
+    rows("DELETE FROM \"tidemark_tables\" WHERE name = 'orders'");
+    auto anew = opened(postgres_settings(uri_, "current", table));
+    ASSERT_TRUE(write(*anew, *inserts(4, 1), 4));
+    EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"1"});
+    anew->close();
+  }
+}
+
+TEST_F(PostgresLimits, ATableThatIsGoneIsGivenBackByADropOfItsCollectionAndNeverRenamedAway) {
+  auto before = opened(postgres_settings(uri_, "current", "{collection}"));
+  ASSERT_TRUE(write(*before, *inserts(1, 3), 3));
+  before->close();
+  rows("DROP TABLE orders");
+  auto sink = opened(postgres_settings(uri_, "current", "{collection}"));
+  EventBatch renamed, dropped;
+  add_event(renamed, change_event(4, "rename", "{}", R"({"to": {"db": "shop", "coll": "archive"}})"));
+  const auto refused = write(*sink, renamed, 4);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error.react, React::kConfig) << refused.error().error.describe();
+  add_event(dropped, change_event(4, "drop", "{}"));
+  add_insert(dropped, 5);
+  const auto written = write(*sink, dropped, 5);
+  ASSERT_TRUE(written) << written.error().error.describe();
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"1"});
+}
+
 }  // namespace
-}  // namespace tidemark
+}  // namespace tidemark::testing

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "core/table_owners.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/tables.h"
 
@@ -10,6 +11,12 @@ namespace tidemark::postgres {
 namespace {
 
 Param text_param(std::string_view text) { return {text, true, false, kText}; }
+
+std::string literal(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out.append(c == '\'' ? 2 : 1, c);
+  return out + "'";
+}
 
 // Of a failure to make one table: another thing of this name stands there, or the server takes no such name.
 bool is_about_the_name(const std::string& sqlstate, const Error& error) {
@@ -45,16 +52,47 @@ Status RowWriter::settle_barrier(Connection& connection, const Work& work, std::
   const Event& event = *work.event;
   const Namespace& concerned = work.kind == Work::Kind::kMoveClear ? event.to : event.ns;
   TIDEMARK_ASSIGN(const bool there, is_of(connection, work.table, event, concerned, stop));
+  // Of a table that somebody has dropped there is nothing to clear: the collection ends and gives it back all the same.
+  if (!there && work.kind != Work::Kind::kMoveCopy && frees_table(event)) {
+    TIDEMARK_ASSIGN(const std::string gone, owner_of_missing(connection, tables_[work.table], stop));
+    if (gone.empty() || !concerns(event, concerned, gone)) return {};
+    return give_back(work, freed, kept);
+  }
+  if (!there && work.kind == Work::Kind::kMoveCopy)
+    return check_not_dropped(connection, tables_[work.table], RefusedNames::text_of(concerned), stop);
   if (!there) return {};
   if (work.kind == Work::Kind::kMoveCopy)
     TIDEMARK_TRY(own(connection, work.target, event.to, &event, freed, kept, std::move(stop)));
   kept.push_back(work);
   if (work.kind != Work::Kind::kClear || !frees_table(event)) return {};
+  return give_back(work, freed, kept);
+}
+
+Status RowWriter::give_back(const Work& work, std::set<std::string>& freed, std::vector<Work>& kept) {
   const std::string name = tables_[work.table].text();
   freed.insert(name);
   owners_.erase(name);
-  kept.push_back({Work::Kind::kFree, work.table, work.table, 0, 0, &event});
+  kept.push_back({Work::Kind::kFree, work.table, work.table, 0, 0, work.event});
   return {};
+}
+
+// The owner of a table that isn't there; empty where there is one, or there never was.
+Result<std::string> RowWriter::owner_of_missing(Connection& connection, const TableName& name,
+                                                std::stop_token stop) {
+  if (mode_ == Mode::kLog || !fits_name(name) || known_.contains(name.text())) return std::string();
+  TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
+  if (!shape.empty()) return std::string();
+  return owner_of(connection, name, std::move(stop));
+}
+
+// kConfig where the table has an owner and isn't there. `wanted`: of this owner alone; empty: of any.
+Status RowWriter::check_not_dropped(Connection& connection, const TableName& name, const std::string& wanted,
+                                    std::stop_token stop) {
+  TIDEMARK_ASSIGN(const std::string owner, owner_of_missing(connection, name, std::move(stop)));
+  if (owner.empty() || (!wanted.empty() && owner != wanted)) return {};
+  return fail(dropped_by_somebody(
+      connection.describe(), name.text(), owner,
+      "`DELETE FROM " + sql_name(options_.owner_table) + " WHERE name = " + literal(name.text()) + "`"));
 }
 
 Status RowWriter::own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
@@ -62,9 +100,10 @@ Status RowWriter::own(Connection& connection, uint32_t table, const Namespace& n
   const TableName& name = tables_[table];
   if (is_reserved(name))
     return fail(React::kReject, connection.describe() + ": table '" + name.text() + "' is the program's own");
+  const std::string wanted = RefusedNames::text_of(ns);
+  if (!freed.contains(name.text())) TIDEMARK_TRY(check_not_dropped(connection, name, wanted, stop));
   TIDEMARK_TRY(ensure(connection, table, stop));
   if (mode_ == Mode::kLog) return {};
-  const std::string wanted = RefusedNames::text_of(ns);
   std::string& owner = owners_[name.text()];
   if (owner.empty() && freed.contains(name.text())) {
     owner = wanted;

@@ -61,6 +61,7 @@ Status RowWriter::open(Connection& connection, std::stop_token stop) {
   TableName name;
   pattern_.expand({}, name);
   clear_tables();
+  TIDEMARK_TRY(check_not_dropped(connection, name, {}, stop));
   return ensure(connection, table_index(name), std::move(stop));
 }
 

@@ -112,6 +112,10 @@ class RowWriter {
   // The table for rows of `ns`, which owns it from now on. A reject where another does, or where no table can be.
   Status own(Connection& connection, uint32_t table, const Namespace& ns, const Event* event,
              const std::set<std::string>& freed, std::vector<Work>& kept, std::stop_token stop);
+  Status give_back(const Work& work, std::set<std::string>& freed, std::vector<Work>& kept);
+  Result<std::string> owner_of_missing(Connection& connection, const TableName& name, std::stop_token stop);
+  Status check_not_dropped(Connection& connection, const TableName& name, const std::string& wanted,
+                           std::stop_token stop);
   Status ensure(Connection& connection, uint32_t table, std::stop_token stop);
   void tell_text_guards(const Connection& connection, const TableName& name);
   // A table stands there, and its rows are of the collection that the event concerns.

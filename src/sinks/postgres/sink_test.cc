@@ -5,57 +5,11 @@
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/sqlstate.h"
 #include "sinks/postgres/testing/support.h"
-#include "support/change_events.h"
 
-namespace tidemark {
+namespace tidemark::testing {
 namespace {
 
-using testing::add_event;
-using testing::add_insert;
-using testing::change_event;
-using testing::change_of;
-using testing::inserts;
-using testing::kGuardsAsTokens;
-using testing::LossyProxy;
-using testing::position_at;
-using testing::postgres_settings;
-using testing::PostgresServer;
-using testing::token_hex;
-
-class PostgresSink : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (auto reason = PostgresServer::unavailable()) GTEST_SKIP() << *reason;
-    uri_ = PostgresServer::shared().create_schema();
-  }
-
-  ComponentContext context() { return {"orders", &clock_, &files_}; }
-
-  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = postgres_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_TRUE(loaded) << loaded.error().describe();
-    return sink;
-  }
-  Error open_error(const config::Settings& settings) {
-    auto sink = postgres_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_FALSE(loaded);
-    return loaded ? Error{} : loaded.error();
-  }
-  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
-    return sink.write(batch.events(), position_at(position), {});
-  }
-  std::vector<std::string> rows(const std::string& sql) { return PostgresServer::query(uri_, sql); }
-
-  std::string uri_;
-  PosixFileSystem files_;
-  PosixClock clock_;
-};
-
-constexpr const char* kKey = R"({"_id":1})";
-
-std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
+class PostgresSink : public PostgresTest {};
 
 TEST_F(PostgresSink, CurrentKeepsOneRowPerDocumentAndDeletesRemoveIt) {
   auto sink = opened(postgres_settings(uri_, "current"));
@@ -332,7 +286,7 @@ TEST_F(PostgresSink, ALostAnswerIsFoundOutToBeACommit) {
   auto sink = opened(
       postgres_settings("postgresql://tidemark@127.0.0.1:" + std::to_string(proxy.port()) + database, "log"));
   ASSERT_TRUE(write(*sink, *inserts(1, 2), 2));
-  testing::lose_commit_answer(proxy);
+  lose_commit_answer(proxy);
   const auto written = write(*sink, *inserts(3, 2), 4);
   EXPECT_TRUE(proxy.lost());
   EXPECT_TRUE(written) << written.error().error.describe();
@@ -352,13 +306,13 @@ TEST_F(PostgresSink, AStopEndsAWriteThatWaits) {
         "COMMIT");
   });
   std::thread stopper([&] {
-    testing::eventually([&] {
+    eventually([&] {
       return !rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT%'")
                   .empty();
     });
     stop.request_stop();
   });
-  ASSERT_TRUE(testing::eventually([&] {
+  ASSERT_TRUE(eventually([&] {
     return !rows(
                 "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'orders'::regclass")
                 .empty();
@@ -399,8 +353,7 @@ TEST_F(PostgresSink, ADroppedTableStopsThePipelineWithAReason) {
 }
 
 TEST_F(PostgresSink, EveryTypeComesBackFromTheDocument) {
-  const auto document =
-      testing::doc(R"({"_id":{"$binary":{"base64":"c//SZESzTGmQ6OfR38A11A==","subType":"04"}},
+  const auto document = doc(R"({"_id":{"$binary":{"base64":"c//SZESzTGmQ6OfR38A11A==","subType":"04"}},
       "l":{"$numberLong":"9007199254740993"},"d":{"$numberDouble":"-0.0"},"i":{"$numberDouble":"Infinity"},
       "c":{"$numberDecimal":"1E-6176"},"t":{"$timestamp":{"t":1,"i":2}},"w":{"$date":{"$numberLong":"-1"}},
       "r":{"$regularExpression":{"pattern":"a","options":"i"}},"k":{"$minKey":1},"n":null})");
@@ -447,4 +400,4 @@ TEST(ContainsNulEscape, TellsItFromABackslashBeforeIt) {
 }
 
 }  // namespace
-}  // namespace tidemark
+}  // namespace tidemark::testing

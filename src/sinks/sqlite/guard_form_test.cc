@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "base/log.h"
-#include "sinks/sqlite/test_support.h"
+#include "sinks/sqlite/testing/support.h"
 #include "support/change_events.h"
 
 namespace tidemark::testing {
@@ -29,9 +29,9 @@ class SqliteGuards : public ::testing::Test {
     return rows("SELECT type FROM pragma_table_info('" + table + "') WHERE name = 'token'").at(0);
   }
   std::unique_ptr<TransactionalSink> opened(const std::string& table = "orders") {
-    auto sink =
-        make_sqlite_transactional(sqlite_settings(path_, "current", table), {"orders", &clock_, &files_})
-            .value();
+    auto sink = sqlite_sink_component()
+                    .transactional(sqlite_settings(path_, "current", table), {"orders", &clock_, &files_})
+                    .value();
     auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
     EXPECT_TRUE(loaded) << loaded.error().describe();
     return sink;

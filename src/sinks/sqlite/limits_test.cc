@@ -5,39 +5,11 @@
 #include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/testing/support.h"
-#include "support/change_events.h"
 
-namespace tidemark {
+namespace tidemark::testing {
 namespace {
 
-using testing::add_event;
-using testing::change_event;
-using testing::inserts;
-using testing::position_at;
-using testing::sqlite_settings;
-using testing::SqliteReader;
-using testing::token_hex;
-
-class SqliteLimits : public ::testing::Test {
- protected:
-  ComponentContext context() { return {"orders", &clock_, &files_}; }
-
-  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = sqlite_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_TRUE(loaded) << loaded.error().describe();
-    return sink;
-  }
-  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
-    return sink.write(batch.events(), position_at(position), {});
-  }
-  std::vector<std::string> rows(const std::string& sql) { return SqliteReader(path_).column(sql); }
-
-  testing::TempFolder folder_;
-  std::string path_ = folder_.file("sink.db");
-  PosixFileSystem files_;
-  PosixClock clock_;
-};
+class SqliteLimits : public SqliteTest {};
 
 // --- what is replaced under its feet
 
@@ -147,7 +119,7 @@ class KeptLog final : public LogWriter {
 
 TEST_F(SqliteLimits, TheSinkTellsTheSizeOfTheLogBesideIts) {
   auto sink = opened(sqlite_settings(path_, "log"));
-  const auto plain = make_sqlite_sink(sqlite_settings(path_, "log"), context()).value();
+  const auto plain = sqlite_sink_component().plain(sqlite_settings(path_, "log"), context()).value();
   ASSERT_TRUE(write(*sink, *inserts(1, 50), 50));
   EXPECT_EQ(sink->wal_bytes(), std::filesystem::file_size(path_ + "-wal"));
   EXPECT_EQ(plain->wal_bytes(), sink->wal_bytes());
@@ -184,5 +156,45 @@ TEST_F(SqliteLimits, ALogThatAReaderKeepsFromBeingEmptiedIsSaidAndGivenBackAfter
   init_log(LogLevel::kOff);
 }
 
+TEST_F(SqliteLimits, ATableThatSomebodyDroppedIsNotMadeAnewEmptyAtTheNextStart) {
+  for (const char* table : {"orders", "{collection}"}) {
+    SCOPED_TRACE(table);
+    path_ = folder_.file(std::string(table) + ".db");
+    ASSERT_TRUE(write(*opened(sqlite_settings(path_, "current", table)), *inserts(1, 3), 3));
+    SqliteReader(path_).exec("DROP TABLE orders");
+    auto sink =
+        sqlite_sink_component().transactional(sqlite_settings(path_, "current", table), context()).value();
+    const auto start = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_EQ(start.has_value(), std::string_view(table) != "orders");
+    const auto written = start ? write(*sink, *inserts(4, 1), 4) : write_failed(start.error());
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().error.react, React::kConfig) << written.error().error.describe();
+    for (const char* part : {"'orders' is gone", "shop.orders", "audit --repair"})
+      EXPECT_NE(written.error().error.describe().find(part), std::string::npos)
+          << written.error().error.describe();
+    sink->close();
+    // As the message says.
+    SqliteReader(path_).exec("DELETE FROM \"tidemark_tables\" WHERE name = 'orders'");
+    ASSERT_TRUE(write(*opened(sqlite_settings(path_, "current", table)), *inserts(4, 1), 4));
+    EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"1"});
+  }
+}
+
+TEST_F(SqliteLimits, ATableThatIsGoneIsGivenBackByADropOfItsCollectionAndNeverRenamedAway) {
+  ASSERT_TRUE(write(*opened(sqlite_settings(path_, "current", "{collection}")), *inserts(1, 3), 3));
+  SqliteReader(path_).exec("DROP TABLE orders");
+  auto sink = opened(sqlite_settings(path_, "current", "{collection}"));
+  EventBatch renamed, dropped;
+  add_event(renamed, change_event(4, "rename", "{}", R"({"to": {"db": "shop", "coll": "archive"}})"));
+  const auto refused = write(*sink, renamed, 4);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error.react, React::kConfig) << refused.error().error.describe();
+  add_event(dropped, change_event(4, "drop", "{}"));
+  add_insert(dropped, 5);
+  const auto written = write(*sink, dropped, 5);
+  ASSERT_TRUE(written) << written.error().error.describe();
+  EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"1"});
+}
+
 }  // namespace
-}  // namespace tidemark
+}  // namespace tidemark::testing

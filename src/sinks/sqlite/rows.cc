@@ -46,6 +46,7 @@ Status RowWriter::open(Database& database) {
     TIDEMARK_TRY(database.exec("CREATE TABLE IF NOT EXISTS " + quoted(options_.owner_table) + kOwnerColumns));
   if (!pattern_.fixed()) return {};
   pattern_.expand({}, name_);
+  TIDEMARK_TRY(check_not_dropped(database, name_.name, {}));
   if (auto made = table(database, name_.name); !made) return fail(std::move(made).error());
   return {};
 }
@@ -156,71 +157,6 @@ Result<GuardForm> RowWriter::check_shape(Database& database, const std::string& 
               "choose another table, or move this one out of the way: it is created when absent");
 }
 
-// --- owners
-
-bool RowWriter::is_reserved(const std::string& name) const {
-  return !pattern_.fixed() && options_.reserved.contains(lower_case(name));
-}
-
-Result<RowWriter::Table*> RowWriter::destination_table(Database& database, const std::string& name) {
-  if (is_reserved(name))
-    return fail(React::kReject, "sqlite " + database.path() + ": table '" + name + "' is the program's own");
-  return table(database, name);
-}
-
-Result<RowWriter::Table*> RowWriter::owned_table(Database& database, const std::string& name,
-                                                 const Namespace& ns) {
-  TIDEMARK_ASSIGN(Table * rows, destination_table(database, name));
-  const std::string owner = RefusedNames::text_of(ns);
-  if (rows->owner.empty()) TIDEMARK_TRY(claim(database, name, ns, rows->owner));
-  if (rows->owner == owner) return rows;
-  return fail(owned_by_another("sqlite " + database.path(), name, rows->owner, ns));
-}
-
-Status RowWriter::claim(Database& database, const std::string& name, const Namespace& ns,
-                        std::string& owner) {
-  const std::string wanted = RefusedNames::text_of(ns);
-  TIDEMARK_ASSIGN(owner, owner_of(database, name));
-  if (!owner.empty()) return {};
-  // Made by a version that kept no owners, or by somebody else: of the collection whose name it has to the letter.
-  TIDEMARK_ASSIGN(Statement spelled,
-                  database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND "
-                                   "name = ?1 COLLATE NOCASE"));
-  TIDEMARK_ASSIGN(const bool there, spelled.bind(1, name).step());
-  if (there && spelled.text(0) != name) {
-    owner = "the collection behind '" + spelled.text(0) + "', which is the same name to SQLite";
-    return {};
-  }
-  spelled.reset();
-  TIDEMARK_ASSIGN(Statement insert,
-                  database.prepare("INSERT INTO " + quoted(options_.owner_table) +
-                                   "(name, namespace, pipeline) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING"));
-  TIDEMARK_TRY(insert.bind(1, name).bind(2, wanted).bind(3, options_.pipeline).run());
-  TIDEMARK_ASSIGN(owner, owner_of(database, name));
-  return {};
-}
-
-Result<std::string> RowWriter::owner_of(Database& database, const std::string& name) {
-  TIDEMARK_ASSIGN(Statement select, database.prepare("SELECT namespace FROM " + quoted(options_.owner_table) +
-                                                     " WHERE name = ?1"));
-  TIDEMARK_ASSIGN(const bool there, select.bind(1, name).step());
-  return there ? select.text(0) : std::string();
-}
-
-Status RowWriter::free_table(Database& database, const std::string& name) {
-  TIDEMARK_ASSIGN(Statement remove,
-                  database.prepare("DELETE FROM " + quoted(options_.owner_table) + " WHERE name = ?1"));
-  for (auto& [other, rows] : tables_)
-    if (lower_case(other) == lower_case(name)) rows.owner.clear();
-  return remove.bind(1, name).run();
-}
-
-// What is wrong with one collection's table must not end the pipeline of a whole deployment.
-WriteResult RowWriter::failed_for(Error error, const Namespace& ns, size_t culprit) {
-  if (pattern_.fixed() || error.react != React::kReject) return write_failed(std::move(error), 0, culprit);
-  return refused_.refuse(ns, std::move(error), culprit);
-}
-
 // --- mode current
 
 WriteResult RowWriter::write_current(Database& database, std::span<const Event> events,
@@ -326,7 +262,7 @@ Result<bool> RowWriter::next_range(Table& table, const std::string& after, std::
 Status RowWriter::clear(Database& database, const std::string& name, const Event& event, const Namespace& ns,
                         const NextPart& next_part) {
   TIDEMARK_ASSIGN(const bool there, is_of(database, name, event, ns));
-  if (!there) return {};
+  if (!there) return give_back_missing(database, name, event, ns);
   TIDEMARK_ASSIGN(Table * rows, table(database, name));
   std::string after, last;
   while (true) {
@@ -354,7 +290,7 @@ Status RowWriter::move(Database& database, const RowBarrier& barrier, const Next
   const std::string& to = plan_.tables()[barrier.target].name;
   TIDEMARK_TRY(clear(database, to, event, event.to, next_part));
   TIDEMARK_ASSIGN(const bool has_rows, is_of(database, from, event, event.ns));
-  if (!has_rows) return {};
+  if (!has_rows) return check_not_dropped(database, from, RefusedNames::text_of(event.ns));
   // Both must exist before either is used: making the second may drop the statements of the first.
   if (auto made = table(database, from); !made) return fail(std::move(made).error());
   TIDEMARK_ASSIGN(const Table* target, owned_table(database, to, event.to));

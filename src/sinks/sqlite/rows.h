@@ -80,6 +80,9 @@ class RowWriter {
   Status claim(Database& database, const std::string& name, const Namespace& ns, std::string& owner);
   // Empty where nobody has written into it.
   Result<std::string> owner_of(Database& database, const std::string& name);
+  Status check_not_dropped(Database& database, const std::string& name, const std::string& wanted);
+  Status give_back_missing(Database& database, const std::string& name, const Event& event,
+                           const Namespace& ns);
   Status free_table(Database& database, const std::string& name);
   WriteResult failed_for(Error error, const Namespace& ns, size_t culprit);
   bool is_reserved(const std::string& name) const;

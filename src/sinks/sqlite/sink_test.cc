@@ -11,58 +11,13 @@
 #include "sinks/sqlite/component.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/testing/support.h"
-#include "support/change_events.h"
 
-namespace tidemark {
+namespace tidemark::testing {
 namespace {
 
-using testing::add_event;
-using testing::add_insert;
-using testing::change_event;
-using testing::change_event_of;
-using testing::change_of;
-using testing::inserts;
-using testing::kGuardsAsTokens;
-using testing::odd_binary;
-using testing::position_at;
-using testing::sqlite_settings;
-using testing::SqliteReader;
-using testing::token_hex;
+class SqliteSink : public SqliteTest {};
 
-class SqliteSink : public ::testing::Test {
- protected:
-  ComponentContext context() { return {"orders", &clock_, &files_}; }
-
-  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
-    auto sink = sqlite_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_TRUE(loaded) << loaded.error().describe();
-    return sink;
-  }
-
-  Error open_error(const config::Settings& settings) {
-    auto sink = sqlite_sink_component().transactional(settings, context()).value();
-    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
-    EXPECT_FALSE(loaded);
-    return loaded ? Error{} : loaded.error();
-  }
-
-  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
-    return sink.write(batch.events(), position_at(position), {});
-  }
-
-  std::vector<std::string> rows(const std::string& sql) { return SqliteReader(path_).column(sql); }
-
-  testing::TempFolder folder_;
-  std::string path_ = folder_.file("sink.db");
-  PosixFileSystem files_;
-  PosixClock clock_;
-};
-
-constexpr const char* kKey = R"({"_id":1})";
 constexpr const char* kOther = R"({"_id":{"$oid":"56e1fc72e0c917e9c4714161"}})";
-
-std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
 
 TEST_F(SqliteSink, CarriesADocumentWholeWhateverItsBytes) {
   for (const char* mode : {"current", "log"}) {
@@ -82,12 +37,12 @@ TEST_F(SqliteSink, CarriesADocumentWholeWhateverItsBytes) {
 
 // {"_id": "a" and one more byte that is no UTF-8}
 bson::Document latin_id(const char* last_byte) {
-  return testing::framed(std::string("11000000"
-                                     "025f69640003000000"
-                                     "61") +
-                         last_byte +
-                         "00"
-                         "00");
+  return framed(std::string("11000000"
+                            "025f69640003000000"
+                            "61") +
+                last_byte +
+                "00"
+                "00");
 }
 
 TEST_F(SqliteSink, TwoIdsThatAreNotUtf8AreTwoRows) {
@@ -98,7 +53,7 @@ TEST_F(SqliteSink, TwoIdsThatAreNotUtf8AreTwoRows) {
   ASSERT_TRUE(write(*sink, batch, 2));
   EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"2"});
   EventBatch gone;
-  add_event(gone, change_event(3, "delete", latin_id("e9"), testing::doc("{}")));
+  add_event(gone, change_event(3, "delete", latin_id("e9"), doc("{}")));
   ASSERT_TRUE(write(*sink, gone, 3));
   const auto left = rows("SELECT id FROM orders");
   ASSERT_EQ(left.size(), 1u);
@@ -366,8 +321,7 @@ TEST_F(SqliteSink, AStopEndsAWriteInItsMiddle) {
 }
 
 TEST_F(SqliteSink, EveryTypeComesBackFromTheDocument) {
-  const auto document =
-      testing::doc(R"({"_id":{"$binary":{"base64":"c//SZESzTGmQ6OfR38A11A==","subType":"04"}},
+  const auto document = doc(R"({"_id":{"$binary":{"base64":"c//SZESzTGmQ6OfR38A11A==","subType":"04"}},
       "l":{"$numberLong":"9007199254740993"},"d":{"$numberDouble":"-0.0"},"i":{"$numberDouble":"Infinity"},
       "c":{"$numberDecimal":"1E-6176"},"t":{"$timestamp":{"t":1,"i":2}},"w":{"$date":{"$numberLong":"-1"}},
       "r":{"$regularExpression":{"pattern":"a","options":"i"}},"k":{"$minKey":1},"n":null,"s":"nul \u0000 inside"})");
@@ -466,4 +420,4 @@ TEST_F(SqliteSink, ALogTellsNamesThatAreNotUtf8AndTwoOfThemApart) {
 }
 
 }  // namespace
-}  // namespace tidemark
+}  // namespace tidemark::testing

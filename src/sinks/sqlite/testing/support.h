@@ -11,6 +11,7 @@
 #include "env/posix/clock.h"
 #include "env/posix/file_system.h"
 #include "sinks/sqlite/component.h"
+#include "support/change_events.h"
 #include "support/temp_folder.h"
 
 namespace tidemark::testing {
@@ -73,6 +74,38 @@ class SqliteReader {
 
  private:
   sqlite3* handle_ = nullptr;
+};
+
+inline constexpr const char* kKey = R"({"_id":1})";
+
+inline std::string after(const std::string& document) { return R"({"fullDocument":)" + document + "}"; }
+
+// A database of its own for each test, and the transactional sink over it.
+class SqliteTest : public ::testing::Test {
+ protected:
+  ComponentContext context() { return {"orders", &clock_, &files_}; }
+
+  std::unique_ptr<TransactionalSink> opened(const config::Settings& settings) {
+    auto sink = sqlite_sink_component().transactional(settings, context()).value();
+    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_TRUE(loaded) << loaded.error().describe();
+    return sink;
+  }
+  Error open_error(const config::Settings& settings) {
+    auto sink = sqlite_sink_component().transactional(settings, context()).value();
+    auto loaded = sink->open_and_load({"orders", "f", "d"}, {});
+    EXPECT_FALSE(loaded);
+    return loaded ? Error{} : loaded.error();
+  }
+  static WriteResult write(TransactionalSink& sink, const EventBatch& batch, uint32_t position) {
+    return sink.write(batch.events(), position_at(position), {});
+  }
+  std::vector<std::string> rows(const std::string& sql) { return SqliteReader(path_).column(sql); }
+
+  TempFolder folder_;
+  std::string path_ = folder_.file("sink.db");
+  PosixFileSystem files_;
+  PosixClock clock_;
 };
 
 }  // namespace tidemark::testing
