@@ -416,8 +416,38 @@ TYPED_TEST_P(AuditEndContract, ATableOfAnotherShapeIsNoTableOfThePipeline) {
   auto end = this->opened();
   const auto page = end->scan({"shop", "other"}, {}, "", 10, [](const AuditRow&) { return Status(); }, {});
   ASSERT_FALSE(page);
-  EXPECT_EQ(page.error().react, React::kConfig) << page.error().describe();
+  EXPECT_EQ(page.error().react, React::kReject) << "one collection's: " << page.error().describe();
   EXPECT_NE(page.error().what.find("shape"), std::string::npos) << page.error().describe();
+}
+
+// Both lead to one table, which belongs to the first: rows of shop.orders are nothing of elsewhere.orders, whose documents the
+// sink refuses; and so it is once shop.orders is gone from the source.
+TYPED_TEST_P(AuditEndContract, ATableOfAnotherCollectionHoldsNothingOfThisOneWhoseDocumentsAreRefused) {
+  this->write(audited_documents());
+  auto end = this->opened();
+  const CollectionName another{"elsewhere", "orders"};
+  EXPECT_NE(end->target(another), end->target(this->orders));
+  size_t seen = 0;
+  const auto count = [&](const AuditRow&) -> Status {
+    ++seen;
+    return {};
+  };
+  const auto page = end->scan(another, {}, "", 100, count, {});
+  ASSERT_TRUE(page) << page.error().describe();
+  EXPECT_TRUE(page->done);
+  const std::vector<AuditId> ids = {this->id_of(doc(R"({"_id":"text"})"))};
+  ASSERT_TRUE(end->lookup(another, ids, count, {}));
+  EXPECT_EQ(seen, 0u);
+  const auto counts = end->counts(another, {}, {});
+  ASSERT_TRUE(counts) << counts.error().describe();
+  EXPECT_TRUE(counts->empty());
+  EventBatch batch;
+  add_event(batch, change_of(1, "insert", "elsewhere", "orders", "x"));
+  AuditRow row;
+  const Status refused = end->expected(batch.events()[0], row);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().react, React::kReject);
+  EXPECT_NE(refused.error().what.find("shop.orders"), std::string::npos) << refused.error().what;
 }
 
 TYPED_TEST_P(AuditEndContract, AServerThatIsAwayIsTriedAgain) {
@@ -452,7 +482,8 @@ REGISTER_TYPED_TEST_SUITE_P(AuditEndContract, WhatTheSinkWroteIsWhatIsExpected,
                             SumsAndCountsAreThoseOfAScan, LeavesAreAPartOfTheScan,
                             ATableThatIsNotThereHasNoRows, ARowChangedByHandInATypeAloneIsAnother,
                             ARowThatReadsBackToNoDocumentOfItsIdHasAFlawAndIsHandedOut,
-                            ATableOfAnotherShapeIsNoTableOfThePipeline, AServerThatIsAwayIsTriedAgain,
-                            AStopEndsIt, RowsThatAreEventsCannotBeAudited);
+                            ATableOfAnotherShapeIsNoTableOfThePipeline,
+                            ATableOfAnotherCollectionHoldsNothingOfThisOneWhoseDocumentsAreRefused,
+                            AServerThatIsAwayIsTriedAgain, AStopEndsIt, RowsThatAreEventsCannotBeAudited);
 
 }  // namespace tidemark::testing

@@ -1,6 +1,8 @@
 #include "sinks/mongodb/audit.h"
 
+#include "base/log.h"
 #include "bson/json.h"
+#include "core/table_owners.h"
 #include "mongo/documents.h"
 #include "sinks/mongodb/settings.h"
 #include "sinks/mongodb/statements.h"
@@ -9,6 +11,7 @@ namespace tidemark::mongodb_sink {
 namespace {
 
 constexpr const char* kWho = "audit of the mongodb sink";
+constexpr size_t kOwnersPage = 10'000;
 
 void append_field(const bson::Element& field, std::string_view name, std::string& out) {
   const auto value = field.value_bytes();
@@ -30,24 +33,32 @@ void rebuild(const bson::Element& id, bson::View document, std::string_view left
 
 class MongodbAuditEnd final : public AuditEnd {
  public:
-  MongodbAuditEnd(TablePattern target, std::string guard, std::string name,
+  MongodbAuditEnd(TablePattern target, TableName owner_place, std::string guard, std::string name,
                   std::unique_ptr<mongo::Client> client)
       : target_(std::move(target)),
+        owner_place_{std::move(owner_place.schema), std::move(owner_place.name)},
         guard_(std::move(guard)),
         name_(std::move(name)),
         reader_(std::move(client)) {}
 
   std::string describe() const override { return name_; }
-  Status open(std::stop_token stop) override { return reader_.open(std::move(stop)); }
+  Status open(std::stop_token stop) override {
+    TIDEMARK_TRY(reader_.open(stop));
+    return read_owners(std::move(stop));
+  }
 
   std::string target(const CollectionName& collection) override {
     target_.expand(collection.view(), table_);
+    // Of another's nothing is its own, so that it shares none.
+    if (!owners_.check(table_.text(), collection.view())) return "none of " + collection.text();
     return table_.text();
   }
 
   Status expected(const Event& event, AuditRow& row) override {
     const auto key = event.key.find("_id");
     if (!key) return fail(React::kReject, "the document has no _id");
+    target_.expand(event.ns, table_);
+    TIDEMARK_TRY(owners_.check(table_.text(), event.ns));
     if (!guard_.empty() && event.after.find(guard_))
       return fail(React::kReject, "the document has a field " + guard_ + " of its own");
     // As CurrentWriter refuses it.
@@ -63,12 +74,14 @@ class MongodbAuditEnd final : public AuditEnd {
   Result<AuditPage> scan(const CollectionName& collection, const AuditBuckets& buckets,
                          const std::string& last_id, size_t limit, const Visit& visit,
                          std::stop_token stop) override {
+    if (is_anothers(collection)) return AuditPage{last_id, true};
     const auto each = [&](bson::View document) { return hand_out(document, buckets.field, visit); };
     return reader_.scan(place_of(collection), last_id, limit, each, std::move(stop));
   }
 
   Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token stop) override {
+    if (is_anothers(collection)) return {};
     const auto each = [&](bson::View document) { return hand_out(document, {}, visit); };
     TIDEMARK_TRY(reader_.lookup(place_of(collection), ids, each, std::move(stop)));
     return {};
@@ -77,12 +90,42 @@ class MongodbAuditEnd final : public AuditEnd {
   Result<std::map<std::optional<int64_t>, uint64_t>> counts(const CollectionName& collection,
                                                             const AuditBuckets& buckets,
                                                             std::stop_token stop) override {
+    if (is_anothers(collection)) return std::map<std::optional<int64_t>, uint64_t>();
     return reader_.counts(place_of(collection), buckets, std::move(stop));
   }
 
   void close() override { reader_.close({}); }
 
  private:
+  // What the sink keeps beside its positions, where this user may read it.
+  Status read_owners(std::stop_token stop) {
+    owners_.clear();
+    const auto add = [&](bson::View entry) -> Status {
+      const auto name = entry.find("_id");
+      const auto owner = entry.find("namespace");
+      if (name && name->is_string() && owner && owner->is_string())
+        owners_.add(std::string(name->string()), std::string(owner->string()));
+      return {};
+    };
+    for (AuditPage page; !page.done;) {
+      auto read = reader_.scan(owner_place_, page.last_id, kOwnersPage, add, stop);
+      if (!read && read.error().react == React::kDenied) {
+        log::warn(
+            "{}: this user may not read {}, so that the audit doesn't know whose each collection is: {}",
+            name_, owner_place_.text(), read.error().what);
+        return {};
+      }
+      if (!read) return fail(std::move(read).error());
+      page = std::move(*read);
+    }
+    return {};
+  }
+
+  bool is_anothers(const CollectionName& collection) {
+    target_.expand(collection.view(), table_);
+    return !owners_.check(table_.text(), collection.view());
+  }
+
   CollectionName place_of(const CollectionName& collection) {
     target_.expand(collection.view(), table_);
     return {table_.schema, table_.name};
@@ -107,9 +150,11 @@ class MongodbAuditEnd final : public AuditEnd {
   }
 
   const TablePattern target_;
+  const CollectionName owner_place_;
   const std::string guard_;
   const std::string name_;
   mongo::DocumentReader reader_;
+  TableOwners owners_;
   TableName table_;
   AuditRow row_;
 };
@@ -127,9 +172,9 @@ Result<std::unique_ptr<AuditEnd>> make_audit_end(const config::Settings& setting
   const std::string database = settings.string("database");
   auto client = mongo::Client::create({options.uri, kWho, "grant the user the role `read` on " + database});
   if (!client) return fail(settings.error("uri", client.error().what, client.error().hint));
-  return std::make_unique<MongodbAuditEnd>(std::move(options.writer.target), options.writer.guard_field,
-                                           "mongodb " + database + "." + settings.string("collection"),
-                                           std::move(*client));
+  return std::make_unique<MongodbAuditEnd>(
+      std::move(options.writer.target), options.writer.owners, options.writer.guard_field,
+      "mongodb " + database + "." + settings.string("collection"), std::move(*client));
 }
 
 }  // namespace tidemark::mongodb_sink

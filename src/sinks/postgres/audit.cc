@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "base/log.h"
 #include "bson/doubled_name.h"
 #include "bson/json.h"
 #include "core/audit_row.h"
 #include "core/row_plan.h"
+#include "core/table_owners.h"
 #include "sinks/postgres/audit_sql.h"
+#include "sinks/postgres/index_limit.h"
 #include "sinks/postgres/letters.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/sink.h"
@@ -26,6 +29,7 @@ constexpr size_t kKnownTablesMax = 10'000;
 struct Options {
   ConnectionOptions connection;
   TablePattern table;
+  TableName owner_table;
 };
 
 Result<Options> options_of(const config::Settings& settings, const ComponentContext& context) {
@@ -42,6 +46,7 @@ Result<Options> options_of(const config::Settings& settings, const ComponentCont
   const auto timeout = settings.duration("statement_timeout");
   options.connection.statement_timeout =
       timeout.count() == 0 ? timeout : std::max(timeout, kStatementTimeout);
+  options.owner_table = table_name(settings.string("owner_table"));
   return options;
 }
 
@@ -62,17 +67,18 @@ class PostgresAuditEnd final : public AuditEnd {
 
   std::string target(const CollectionName& collection) override {
     options_.table.expand(collection.view(), table_name_);
+    // Of another's table nothing is its own, so that it shares none.
+    if (!owners_.check(table_name_.text(), collection.view())) return "no table of " + collection.text();
     return "the table " + table_name_.text();
   }
 
   Status expected(const Event& event, AuditRow& row) override {
     const auto id = event.key.find("_id");
     if (!id) return fail(React::kReject, "the document has no _id");
-    if (!options_.table.fixed()) {
-      options_.table.expand(event.ns, table_name_);
-      if (!fits_name(table_name_))
-        return fail(React::kReject, "the table name '" + table_name_.text() + "' is too long");
-    }
+    options_.table.expand(event.ns, table_name_);
+    if (!fits_name(table_name_))
+      return fail(React::kReject, "the table name '" + table_name_.text() + "' is too long");
+    TIDEMARK_TRY(owners_.check(table_name_.text(), event.ns));
     TIDEMARK_TRY(check_text(*id, event.after));
     rows_.of_document(*id, event.after, row);
     return {};
@@ -176,8 +182,27 @@ class PostgresAuditEnd final : public AuditEnd {
     TIDEMARK_ASSIGN(connection_, Connection::open(options_.connection, *context_.clock, stop));
     name_ = connection_->describe();
     TIDEMARK_TRY(letters_.of(*connection_, stop));
+    TIDEMARK_TRY(read_owners(stop));
+    index_limit_.forget();
     if (auto done = connection_->query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", stop); !done)
       return fail(std::move(done).error());
+    return {};
+  }
+
+  Status read_owners(std::stop_token stop) {
+    owners_.clear();
+    const std::string name = sql_name(options_.owner_table);
+    TIDEMARK_ASSIGN(const Rows there,
+                    connection_->query("SELECT to_regclass($1)", std::span(&name, 1), stop));
+    if (there.empty() || there.rows[0][0].empty()) return {};
+    auto rows = connection_->query("SELECT name, namespace FROM " + name, stop);
+    if (!rows && rows.error().react == React::kDenied) {
+      log::warn("{}: this user may not read {}, so that the audit doesn't know whose each table is: {}",
+                name_, name, rows.error().what);
+      return {};
+    }
+    if (!rows) return fail(std::move(rows).error());
+    for (const auto& row : rows->rows) owners_.add(row[0], row[1]);
     return {};
   }
 
@@ -185,7 +210,7 @@ class PostgresAuditEnd final : public AuditEnd {
     return connection_->query(sql, params, std::move(stop));
   }
 
-  // Whether the collection has its table, whose name for SQL is then table_; kConfig when it has another shape. Connects
+  // Whether the collection has a table of its own, whose name for SQL is then table_; an error when it has another shape. Connects
   // anew when the connection was lost.
   Result<bool> find_table(const Namespace& ns, std::stop_token stop) {
     if (stop.stop_requested()) return fail(React::kCancelled, describe() + ": stopped");
@@ -195,11 +220,17 @@ class PostgresAuditEnd final : public AuditEnd {
     }
     options_.table.expand(ns, table_name_);
     if (!fits_name(table_name_)) return false;
+    if (!ns.collection.empty() && !owners_.check(table_name_.text(), ns)) return false;
     table_ = sql_name(table_name_);
     if (known_.contains(table_)) return true;
     TIDEMARK_ASSIGN(const std::string shape, shape_of(*connection_, table_name_, std::move(stop)));
     if (shape.empty()) return false;
-    if (!guard_form_of(shape)) return fail(other_shape(*connection_, table_name_, kCurrentColumns, shape));
+    if (!guard_form_of(shape)) {
+      Error error = other_shape(*connection_, table_name_, kCurrentColumns, shape);
+      // One collection that the sink refuses for it doesn't hide what the others hold.
+      if (!options_.table.fixed()) error.react = React::kReject;
+      return fail(std::move(error));
+    }
     if (known_.size() >= kKnownTablesMax) known_.clear();
     known_.insert(table_);
     return true;
@@ -247,8 +278,13 @@ class PostgresAuditEnd final : public AuditEnd {
     if (const auto doubled = bson::first_doubled_name(document))
       return fail(React::kReject,
                   "the name " + *doubled + " stands twice, and jsonb keeps the last one alone");
-    if (letters_.all()) return {};
+    id_.clear();
+    bson::append_json_value(id, bson::JsonMode::kCanonical, id_);
+    const bool long_id = id_.size() >= IndexLimit::kNeverTooLong;
+    if (letters_.all() && !long_id) return {};
     if (connection_ == nullptr || connection_->lost()) TIDEMARK_TRY(connect({}));
+    if (long_id) TIDEMARK_TRY(index_limit_.check(id_, *connection_, {}));
+    if (letters_.all()) return {};
     TIDEMARK_ASSIGN(const bool held, letters_.hold(json_, *connection_, {}));
     if (held) return {};
     return fail(React::kReject, "the document holds " + letters_.missing() +
@@ -265,7 +301,9 @@ class PostgresAuditEnd final : public AuditEnd {
   std::string table_;
   AuditRowMaker rows_{AuditForm::kFieldsSorted};
   Letters letters_;
-  std::string json_;
+  IndexLimit index_limit_;
+  TableOwners owners_;
+  std::string json_, id_;
   AuditRow row_;
 };
 

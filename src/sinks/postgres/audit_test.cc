@@ -128,6 +128,37 @@ TEST_F(PostgresAuditEnd, WhatTheDatabaseHasNoLettersForIsRejectedAndNeverAskedFo
   EXPECT_EQ(found, 1u);
 }
 
+// jsonb sorts the fields of an _id inside of the document as it does all others; the column `id` tells the two apart.
+TEST_F(PostgresAuditEnd, AnIdWhoseFieldsJsonbPutsIntoAnotherOrderIsReadable) {
+  write({doc(R"({"_id":{"b":2,"a":1},"v":1})"), doc(R"({"_id":{"a":1,"b":2},"v":2})"),
+         doc(R"({"_id":{"$ref":"c","$id":{"z":1,"y":[{"n":1,"m":2}]}}})")});
+  EXPECT_EQ(expected.size(), 3u);
+  auto end = opened();
+  const auto rows = scan(*end);
+  EXPECT_EQ(map_of(rows), expected);
+  for (const AuditRow& row : rows) EXPECT_EQ(row.flaw, "") << row.id;
+  harness.query(
+      "UPDATE orders SET doc = jsonb_set(doc, '{_id,a}', '7') WHERE doc->'v' @> '{\"$numberInt\": \"1\"}'");
+  size_t flawed = 0;
+  for (const AuditRow& row : scan(*end)) flawed += !row.flaw.empty();
+  EXPECT_EQ(flawed, 1u);
+}
+
+// PostgreSQL packs a text before it measures it: of two ids of one length one fits the index.
+TEST_F(PostgresAuditEnd, AnIdThatIsTooLongForTheIndexIsRejectedAndOneThatPacksIsNot) {
+  std::string random;
+  uint64_t state = 1;
+  for (int i = 0; i < 6000; ++i) {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    random.push_back(static_cast<char>('a' + (state >> 33) % 26));
+  }
+  write({doc("{\"_id\":\"" + random + "\"}"), doc("{\"_id\":\"" + std::string(6000, 'x') + "\"}"),
+         doc("{\"_id\":\"" + random.substr(0, 2500) + "\"}"), doc(R"({"_id":1})")});
+  EXPECT_EQ(expected.size(), 3u);
+  auto end = opened();
+  EXPECT_EQ(map_of(scan(*end)), expected);
+}
+
 TEST_F(PostgresAuditEnd, TextsThatAreNoTimesAreNoTimes) {
   write(audited_documents());
   harness.query(

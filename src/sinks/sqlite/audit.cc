@@ -4,6 +4,7 @@
 
 #include "core/audit_row.h"
 #include "core/row_plan.h"
+#include "core/table_owners.h"
 #include "sinks/sqlite/database.h"
 #include "sinks/sqlite/json_time.h"
 #include "sinks/sqlite/rows.h"
@@ -17,6 +18,7 @@ constexpr int64_t kPageRows = 4096;  // of what is read in the order of the file
 struct Options {
   DatabaseOptions database;
   TablePattern table;
+  std::string owner_table;
 };
 
 Result<Options> options_of(const config::Settings& settings) {
@@ -25,6 +27,7 @@ Result<Options> options_of(const config::Settings& settings) {
   options.database.path = settings.string("path");
   options.database.read_only = true;
   options.database.busy_timeout = settings.duration("busy_timeout");
+  options.owner_table = settings.string("owner_table");
   return options;
 }
 
@@ -43,20 +46,26 @@ class SqliteAuditEnd final : public AuditEnd {
                   "the pipeline creates it when it first runs; a relative path starts at the working folder");
     }
     TIDEMARK_ASSIGN(database_, Database::open(options_.database, *context_.clock));
-    if (!options_.table.fixed()) return {};
     const Database::StopScope scope(*database_, std::move(stop));
+    TIDEMARK_TRY(read_owners());
+    if (!options_.table.fixed()) return {};
     if (auto checked = find_table({}); !checked) return fail(std::move(checked).error());
     return {};
   }
 
   std::string target(const CollectionName& collection) override {
     options_.table.expand(collection.view(), name_);
+    // Of another's table nothing is its own, so that it shares none.
+    if (!owners_.check(lower_case(name_.name), collection.view()))
+      return "no table of " + collection.text();
     return "the table " + name_.text();
   }
 
   Status expected(const Event& event, AuditRow& row) override {
     const auto id = event.key.find("_id");
     if (!id) return fail(React::kReject, "the document has no _id");
+    options_.table.expand(event.ns, name_);
+    TIDEMARK_TRY(owners_.check(lower_case(name_.name), event.ns));
     rows_.of_document(*id, event.after, row);
     return {};
   }
@@ -158,9 +167,26 @@ class SqliteAuditEnd final : public AuditEnd {
     return {};
   }
 
-  // Whether the collection has its table, whose name is then table_, quoted; kConfig when it has another shape.
+  Status read_owners() {
+    owners_.clear();
+    TIDEMARK_ASSIGN(
+        Statement named,
+        database_->prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE"));
+    TIDEMARK_ASSIGN(const bool there, named.bind(1, options_.owner_table).step());
+    if (!there) return {};
+    TIDEMARK_ASSIGN(Statement rows, database_->prepare("SELECT name, namespace FROM " +
+                                                       quoted(options_.owner_table)));
+    while (true) {
+      TIDEMARK_ASSIGN(const bool more, rows.step());
+      if (!more) return {};
+      owners_.add(lower_case(rows.text(0)), rows.text(1));
+    }
+  }
+
+  // Whether the collection has a table of its own, whose name is then table_, quoted; an error when it has another shape.
   Result<bool> find_table(const Namespace& ns) {
     options_.table.expand(ns, name_);
+    if (!ns.collection.empty() && !owners_.check(lower_case(name_.name), ns)) return false;
     TIDEMARK_ASSIGN(Statement columns,
                     database_->prepare("SELECT name, type, pk FROM pragma_table_info(?1)"));
     columns.bind(1, name_.name);
@@ -175,7 +201,8 @@ class SqliteAuditEnd final : public AuditEnd {
     table_ = quoted(name_.name);
     if (shape.empty()) return false;
     if (shape == kCurrentColumns || shape == kTextGuardColumns) return true;
-    return fail(React::kConfig,
+    // One collection that the sink refuses for it doesn't hide what the others hold.
+    return fail(options_.table.fixed() ? React::kConfig : React::kReject,
                 describe() + ": table '" + name_.name + "' has another shape: expected (" + kCurrentColumns +
                     "), found (" + shape + ")",
                 "is this the table that the pipeline writes in mode \"current\"?");
@@ -208,6 +235,7 @@ class SqliteAuditEnd final : public AuditEnd {
   const Options options_;
   const ComponentContext context_;
   std::unique_ptr<Database> database_;
+  TableOwners owners_;  // by the table's name in lower case
   TableName name_;
   std::string table_;
   AuditRowMaker rows_{AuditForm::kAsIs};
