@@ -1,7 +1,5 @@
 #include "bson/json.h"
 
-#include "bson/json_reader.h"
-
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

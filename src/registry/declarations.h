@@ -81,7 +81,8 @@ struct SinkComponent {
   // True when these settings keep only the current state of each document: every update needs its full document. Null =
   // never.
   std::function<bool(const config::Settings&)> needs_full_documents = {};
-  bool keeps_owners = false;  // it says beside each table whose it is, and refuses the others
+  // Whether these settings say beside each table whose it is, and refuse the others. Null = never.
+  std::function<bool(const config::Settings&)> keeps_owners = {};
 
   // The program's own, in the place that events are written to.
   Keeps keeps = {};

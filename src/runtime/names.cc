@@ -53,7 +53,7 @@ Status check_own_names(const config::PipelineConfig& pipeline, const SinkCompone
     return fail(pipeline.sink.settings.error(
         sink.pattern_field,
         "a collection named " + *reached + " would be written into " + own.text() +
-            ", where the pipeline keeps its position",
+            ", where the pipeline keeps what is its own",
         "set position_database to a database that no collection is written to" +
             (database.empty() ? ""
                               : ", or exclude = [\"" + database + "." + *reached + "\"] on the source")));
@@ -73,7 +73,7 @@ Status check_names(const config::PipelineConfig& pipeline, const Components& com
 
 Status check_names_to_run(const config::PipelineConfig& pipeline, const Components& components) {
   const SinkComponent& sink = components.sinks.get(pipeline.sink.type);
-  if (sink.keeps_owners) return {};
+  if (sink.keeps_owners && sink.keeps_owners(pipeline.sink.settings)) return {};
   const auto pattern = pattern_at_risk(pipeline, sink, components);
   return pattern ? check_ambiguity(pipeline, sink, *pattern) : Status();
 }

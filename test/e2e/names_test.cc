@@ -49,8 +49,8 @@ TEST_F(Names, CheckRefusesATableThatTwoCollectionsShareAndRunWarns) {
        {write("", sqlite("{database}.{collection}")), write("shop", sqlite("{database}_{collection}")),
         write("", sqlite("{database}_{collection}", "log"))})
     EXPECT_THAT(tidemark({"check", harmless}), ExitsWith(0));
-  // Nothing keeps them apart there at run time.
-  write("", mongodb("copy", "{database}_{collection}"));
+  // So it is in the other mode of the destination that keeps no owners: nothing keeps them apart there at run time.
+  write("", mongodb("copy", "{database}_{collection}", "mode = \"insert\"\n"));
   EXPECT_THAT(tidemark({"check", config_}), ExitsWith(78));
   ASSERT_THAT(tidemark({"position", "init", config_, "orders", "--from", "now", "--yes"}), ExitsWith(0));
   const Finished refused = tidemark({"run", config_});
@@ -64,9 +64,13 @@ TEST_F(Names, CheckRefusesACollectionThatWouldBeWrittenOverThePositions) {
   const Finished check = tidemark({"check", config_});
   EXPECT_THAT(check, ExitsWith(78));
   EXPECT_THAT(check.error_output, AllOf(HasSubstr("tidemark_positions"), HasSubstr("position_database")));
+  write("d", mongodb("o", "{collection}"), "exclude = [\"d.tidemark_positions\"]\n");
+  const Finished owners = tidemark({"check", config_});
+  EXPECT_THAT(owners, ExitsWith(78));
+  EXPECT_THAT(owners.error_output, HasSubstr("tidemark_tables"));
   write("d", mongodb("o", "{collection}", "position_database = \"tidemark\"\n"));
   EXPECT_THAT(tidemark({"check", config_}), ExitsWith(0));
-  write("d", mongodb("o", "{collection}"), "exclude = [\"d.tidemark_positions\"]\n");
+  write("d", mongodb("o", "{collection}"), "exclude = [\"d.tidemark_positions\", \"d.tidemark_tables\"]\n");
   EXPECT_THAT(tidemark({"check", config_}), ExitsWith(0));
 }
 

@@ -47,10 +47,13 @@ config::ComponentSpec make_spec() {
              "auto: documents and position in one transaction where the deployment has them. off: documents "
              "first, the position after them."),
       text("position_database",
-           "The database of the positions; by default `database`, or \"tidemark\" where that has "
+           "The database of the positions and owners; by default `database`, or \"tidemark\" where that has "
            "placeholders."),
       text("position_collection", mongodb_sink::kDefaultPositionCollection,
            "The collection of the positions, one document per pipeline."),
+      text("owner_collection", mongodb_sink::kDefaultOwnerCollection,
+           "Mode \"current\": the collection that says which collection of the source each one here belongs "
+           "to, so that no two share one. A drop or a rename at the source gives its place back."),
       duration("lease_ttl", "30s", 12'000, 3'600'000,
                "How long the lease on the position lasts after a save; after a crash the next instance waits "
                "for what is left of it."),
@@ -64,6 +67,8 @@ KeptNames keeps(const config::Settings& settings) {
   return kept;
 }
 
+bool is_current(const config::Settings& settings) { return settings.string("mode") == "current"; }
+
 SinkComponent make_component() {
   SinkComponent component;
   component.spec = make_spec();
@@ -74,9 +79,8 @@ SinkComponent make_component() {
   component.lanes_max = kLanesMax;
   component.pattern = mongodb_sink::pattern_of;
   component.pattern_field = "collection";
-  component.needs_full_documents = [](const config::Settings& settings) {
-    return settings.string("mode") == "current";
-  };
+  component.needs_full_documents = is_current;
+  component.keeps_owners = is_current;
   component.keeps = keeps;
   component.own_names = mongodb_sink::own_names;
   return component;

@@ -9,9 +9,14 @@
 //
 // Behind a mongos a statement names the shard key of the document (sinks/mongodb/targets.h), and what has the same _id under
 // another shard key is removed first: the document has moved.
+#include <algorithm>
 #include <deque>
 
 #include "core/row_identity.h"
+#include "core/table_owners.h"
+#include "sinks/mongodb/guard.h"
+#include "sinks/mongodb/owners.h"
+#include "sinks/mongodb/pages.h"
 #include "sinks/mongodb/statements.h"
 #include "sinks/mongodb/writer.h"
 
@@ -20,12 +25,6 @@ namespace {
 
 constexpr const char* kWho = "mongodb sink";
 constexpr int32_t kMoveBatch = 500;
-
-bson::Document literal(bson::View value) {
-  bson::Builder builder;
-  builder.append("$literal", value);
-  return builder.finish();
-}
 
 bool names_index_of_id(const mongo::WriteError& error) {
   if (error.key_pattern) {
@@ -38,7 +37,20 @@ bool names_index_of_id(const mongo::WriteError& error) {
 class CurrentWriter final : public Writer {
  public:
   explicit CurrentWriter(WriterOptions options)
-      : Writer(std::move(options)), plan_(options_.target, options_.on_drop) {}
+      : Writer(std::move(options)),
+        guard_(options_.guard_field),
+        owners_(options_.owners, options_.pipeline),
+        plan_(options_.target, options_.on_drop) {}
+
+  Status open(mongo::Client& client, std::stop_token stop) override {
+    owners_.forget();
+    TIDEMARK_TRY(Writer::open(client, stop));
+    if (!options_.target.fixed()) return {};
+    TableName target;
+    options_.target.expand({}, target);
+    TIDEMARK_ASSIGN(const std::string owner, owners_.of(client, target, stop));
+    return owner.empty() ? Status() : check_there(client, target, owner, std::move(stop));
+  }
 
   WriteResult plan(std::span<const Event> events) override {
     events_ = events;
@@ -54,18 +66,25 @@ class CurrentWriter final : public Writer {
     return {};
   }
 
-  WriteResult write(mongo::Client& client, std::stop_token stop) override {
+  // Where a barrier gives a collection back, another may get it behind it: each step sees to its own.
+  WriteResult ensure(mongo::Client& client, std::stop_token stop) override {
+    if (!fits_transaction()) return {};
+    const auto ready = [&](std::span<const RowChange> changes) { return ensure_for(client, changes, stop); };
+    for (const RowStep& step : plan_.steps())
+      if (auto done = for_each_target(step, ready); !done) return done;
+    return {};
+  }
+
+  WriteResult write(mongo::Client& client, const NextPart& next_part, std::stop_token stop) override {
+    const bool ready = fits_transaction();
+    const auto write_to = [&](std::span<const RowChange> changes) -> WriteResult {
+      if (!ready)
+        if (auto made = ensure_for(client, changes, stop); !made) return made;
+      return write_changes(client, changes, stop);
+    };
     for (const RowStep& step : plan_.steps()) {
-      const auto changes = step.changes;
-      for (size_t begin = 0; begin < changes.size();) {
-        size_t end = begin;
-        while (end < changes.size() && changes[end].table == changes[begin].table) ++end;
-        if (auto written = write_changes(client, changes.subspan(begin, end - begin), stop); !written)
-          return written;
-        begin = end;
-      }
-      if (Status done = apply(client, step.barrier, stop); !done)
-        return write_failed(std::move(done).error());
+      if (auto written = for_each_target(step, write_to); !written) return written;
+      if (auto done = apply(client, step.barrier, next_part, stop); !done) return done;
     }
     return {};
   }
@@ -78,8 +97,18 @@ class CurrentWriter final : public Writer {
 
  protected:
   std::span<const TableName> targets() const override { return plan_.tables(); }
-  bool gets_documents(size_t target) const override {
-    return plan_.first_put(static_cast<uint32_t>(target)) != nullptr;
+  const Event* first_put(size_t target) const override {
+    return plan_.first_put(static_cast<uint32_t>(target));
+  }
+
+  Status ensure_one(mongo::Client& client, const TableName& target, const Namespace& ns,
+                    std::stop_token stop) override {
+    TIDEMARK_ASSIGN(std::string owner, owner_for(client, target, ns, stop));
+    if (!owner.empty() && !known_.knows(target)) TIDEMARK_TRY(check_there(client, target, owner, stop));
+    TIDEMARK_TRY(Writer::ensure_one(client, target, ns, stop));
+    if (!owner.empty()) return {};
+    TIDEMARK_ASSIGN(owner, owners_.claim(client, target, ns, std::move(stop)));
+    return owner == RefusedNames::text_of(ns) ? Status() : another(target, owner, ns);
   }
 
  private:
@@ -97,9 +126,66 @@ class CurrentWriter final : public Writer {
                 "set guard_field to a name that no document has");
   }
 
-  size_t index_of(const RowChange& change) const {
-    return static_cast<size_t>(change.event - events_.data());
+  size_t index_of(const RowChange& change) const { return index_of(*change.event); }
+  size_t index_of(const Event& event) const { return static_cast<size_t>(&event - events_.data()); }
+
+  template <class Each>
+  static WriteResult for_each_target(const RowStep& step, Each each) {
+    const auto changes = step.changes;
+    for (size_t begin = 0; begin < changes.size();) {
+      size_t end = begin;
+      while (end < changes.size() && changes[end].table == changes[begin].table) ++end;
+      if (auto done = each(changes.subspan(begin, end - begin)); !done) return done;
+      begin = end;
+    }
+    return {};
   }
+
+  // --- owners
+
+  static tl::unexpected<Error> another(const TableName& target, const std::string& owner,
+                                       const Namespace& ns) {
+    Error error = owned_by_another(kWho, target.text(), owner, ns);
+    error.hint = "write a name that keeps both apart, such as \"{collection}\" in a database \"{database}\"";
+    return fail(std::move(error));
+  }
+
+  // The owner, if there is one; a reject where that is another collection.
+  Result<std::string> owner_for(mongo::Client& client, const TableName& target, const Namespace& ns,
+                                std::stop_token stop) {
+    TIDEMARK_ASSIGN(std::string owner, owners_.of(client, target, stop));
+    const std::string wanted = RefusedNames::text_of(ns);
+    if (owner.empty() || owner == wanted) return owner;
+    // Another lane may have given it back.
+    owners_.forget();
+    TIDEMARK_ASSIGN(owner, owners_.of(client, target, std::move(stop)));
+    if (owner.empty() || owner == wanted) return owner;
+    return another(target, owner, ns);
+  }
+
+  Status check_there(mongo::Client& client, const TableName& target, const std::string& owner,
+                     std::stop_token stop) {
+    TIDEMARK_ASSIGN(const bool there, known_.look(client, target, std::move(stop)));
+    if (there) return {};
+    return fail(dropped_by_somebody(kWho, target.text(), owner, owners_.removal_of(target)));
+  }
+
+  // For changes of one target: what gets documents is made, and nothing of another owner's is touched.
+  WriteResult ensure_for(mongo::Client& client, std::span<const RowChange> changes, std::stop_token stop) {
+    const TableName& target = plan_.tables()[changes.front().table];
+    const auto put = std::ranges::find_if(changes, [](const RowChange& change) { return !change.remove; });
+    const Event& event = put == changes.end() ? *changes.front().event : *put->event;
+    Status ready;
+    if (put != changes.end()) {
+      ready = ensure_one(client, target, event.ns, std::move(stop));
+    } else if (auto owner = owner_for(client, target, event.ns, std::move(stop)); !owner) {
+      ready = fail(std::move(owner).error());
+    }
+    if (!ready) return failed_for(std::move(ready).error(), event.ns, index_of(event));
+    return {};
+  }
+
+  // --- documents
 
   // Removals first, so that what one document gives up under a unique index of the destination's, another can take.
   WriteResult write_changes(mongo::Client& client, std::span<const RowChange> changes, std::stop_token stop) {
@@ -118,7 +204,7 @@ class CurrentWriter final : public Writer {
       append_row_token(*change.event, token);
       puts_.push_back({*row_id(*change.event), change.event->after, token, index_of(change)});
     }
-    const auto remove = [&](size_t i, bson::Builder& out) { append_removal(*removals_[i], out); };
+    const auto remove = [&](size_t i, bson::Builder& out) { guard_.append_removal(*removals_[i], out); };
     Handlers handlers;
     WriteResult result;
     const auto failed = [&](Error error, size_t i) -> Status {
@@ -137,14 +223,6 @@ class CurrentWriter final : public Writer {
     return put(client, target, puts_, std::move(stop));
   }
 
-  // A document on its way into a collection.
-  struct Put {
-    bson::Element id;
-    bson::View document;
-    std::string_view token;
-    size_t event = 0;  // to blame
-  };
-
   WriteResult put(mongo::Client& client, const TableName& target, std::span<const Put> puts,
                   std::stop_token stop) {
     const std::vector<std::string>& shard_key = known_.shard_key(target);
@@ -157,7 +235,7 @@ class CurrentWriter final : public Writer {
       result = write_failed(rejected(std::move(error)), 0, puts[i].event);
       return fail(result.error().error);
     };
-    const auto build = [&](size_t i, bson::Builder& out) { append_put(puts[i], shard_key, out); };
+    const auto build = [&](size_t i, bson::Builder& out) { guard_.append_put(puts[i], shard_key, out); };
     Handlers handlers;
     handlers.on_reply = [&](bson::View reply, size_t begin, size_t end) -> Status {
       for (const mongo::WriteError& error : mongo::write_errors(reply)) {
@@ -195,7 +273,7 @@ class CurrentWriter final : public Writer {
       bson::Builder query;
       append_id(puts[i].id, query);
       query.append_array("$nor", others.view());
-      append_older(puts[i].token, query);
+      guard_.append_older(puts[i].token, query);
       out.append("q", query.view()).append("limit", int32_t{0});
     };
     const auto run = [&](const bson::Builder& command, size_t, size_t) -> Status {
@@ -220,10 +298,10 @@ class CurrentWriter final : public Writer {
       }
     }
     bson::Builder whole;
-    build_document(put, whole);
+    guard_.build_document(put, whole);
     bson::Builder query;
     append_id(put.id, query);
-    append_older(put.token, query);
+    guard_.append_older(put.token, query);
     bson::Builder removal;
     removal.append("q", query.view()).append("limit", int32_t{0});
     TIDEMARK_TRY(run_one(client, target, kDelete, removal.view(), stop));
@@ -267,172 +345,93 @@ class CurrentWriter final : public Writer {
     return error;
   }
 
-  // --- statements
-
-  static bson::Element id_of(const Event& event) { return *event.key.find("_id"); }
-
-  // {GUARD: {$not: {$gte: token}}}: older than the event, or without a guard.
-  void append_older(std::string_view token, bson::Builder& query) const {
-    if (options_.guard_field.empty()) return;
-    bson::Builder newer;
-    newer.append("$gte", token);
-    bson::Builder older;
-    older.append("$not", newer.view());
-    query.append(options_.guard_field, older.view());
-  }
-
-  static void append_id(const bson::Element& id, bson::Builder& query) {
-    bson::Builder equal;
-    equal.append("$eq", id);
-    query.append("_id", equal.view());
-  }
-
-  // A document that moved to another shard comes as an insert there and a delete here, in any order: the delete is meant for
-  // the document that still has the shard key it names.
-  void append_removal(const RowChange& change, bson::Builder& out) const {
-    bson::Builder query;
-    append_id(id_of(*change.event), query);
-    append_older(change.event->id, query);
-    if (change.if_key) append_shard_key_condition(change.if_key, query);
-    out.append("q", query.view()).append("limit", int32_t{1});
-  }
-
-  // {$or: [{GUARD: / <shard key>$/}, {GUARD: {$not: / /}, "a.b": {$eq: value}}]}: the guard carries the shard key where the
-  // document doesn't show it.
-  void append_shard_key_condition(bson::View key, bson::Builder& query) const {
-    bson::Builder by_document;
-    const auto add = [&by_document](const auto& self, const std::string& path,
-                                    const bson::Element& value) -> void {
-      if (value.is_document() && !value.document().empty()) {
-        for (const bson::Element field : value.document())
-          self(self, path + "." + std::string(field.key()), field);
-        return;
-      }
-      bson::Builder equal;
-      by_document.append(path, equal.append("$eq", value).view());
-    };
-    for (const bson::Element field : key)
-      if (field.key() != "_id") add(add, std::string(field.key()), field);
-    if (options_.guard_field.empty()) {
-      query.concat(by_document.view());
-      return;
-    }
-    std::string text, pattern = " ";
-    tidemark::append_shard_key(key, text);
-    for (const char c : text) {
-      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) pattern.push_back('\\');
-      pattern.push_back(c);
-    }
-    pattern.push_back('$');
-    bson::Builder carries, carries_none, by_guard, either;
-    bson_append_regex(carries.raw(), options_.guard_field.c_str(), -1, pattern.c_str(), "");
-    bson_append_regex(carries_none.raw(), "$not", -1, " ", "");
-    by_guard.append(options_.guard_field, carries_none.view()).concat(by_document.view());
-    either.append("0", carries.view()).append("1", by_guard.view());
-    query.append_array("$or", either.view());
-  }
-
-  // The document as it will stand there.
-  void build_document(const Put& put, bson::Builder& whole) const {
-    const std::string& guard = options_.guard_field;
-    if (!put.document.find("_id")) whole.append("_id", put.id);
-    if (guard.empty() || !put.document.find(guard)) {
-      whole.concat(put.document);  // its bytes as they are
-    } else {
-      for (const bson::Element field : put.document)
-        if (field.key() != guard) whole.append(field.key(), field);
-    }
-    if (!guard.empty()) whole.append(guard, put.token);
-  }
-
-  // {q: {_id}, u: [{$replaceWith: {$cond: [{$gte: [GUARD, token]}, what is there, the document]}}], upsert: true}
-  void append_put(const Put& put, const std::vector<std::string>& shard_key, bson::Builder& out) const {
-    bson::Builder whole;
-    build_document(put, whole);
-    bson::Builder stage;
-    if (options_.guard_field.empty()) {
-      stage.append("$replaceWith", literal(whole.view()).view());
-    } else {
-      bson::Builder operands;
-      operands.append("0", "$" + options_.guard_field).append("1", put.token);
-      bson::Builder newer;
-      newer.append_array("$gte", operands.view());
-      bson::Builder branches;
-      branches.append("0", newer.view()).append("1", "$$ROOT").append("2", literal(whole.view()).view());
-      bson::Builder choice;
-      choice.append_array("$cond", branches.view());
-      stage.append("$replaceWith", choice.view());
-    }
-    bson::Builder pipeline;
-    pipeline.append("0", stage.view());
-    bson::Builder query;
-    append_id(put.id, query);
-    append_shard_key(shard_key, put.document, query);
-    out.append("q", query.view()).append_array("u", pipeline.view()).append("upsert", true);
-  }
-
   // --- whole collections
 
-  Status apply(mongo::Client& client, const RowBarrier& barrier, std::stop_token stop) {
+  WriteResult apply(mongo::Client& client, const RowBarrier& barrier, const NextPart& next_part,
+                    std::stop_token stop) {
     if (barrier.kind == RowBarrier::Kind::kNone) return {};
-    const std::string_view token = barrier.event->id;
-    if (barrier.kind == RowBarrier::Kind::kClear)
-      return clear(client, plan_.tables()[barrier.table], token, stop);
+    const Event& event = *barrier.event;
     const TableName& from = plan_.tables()[barrier.table];
-    const TableName& to = plan_.tables()[barrier.target];
-    TIDEMARK_TRY(clear(client, to, token, stop));
-    while (true) {
-      TIDEMARK_ASSIGN(const size_t moved, move_some(client, from, to, token, stop));
-      if (moved == 0) return {};
+    if (barrier.kind == RowBarrier::Kind::kMove) {
+      const TableName& to = plan_.tables()[barrier.target];
+      if (Status cleared = clear(client, to, event, event.to, next_part, stop); !cleared)
+        return write_failed(std::move(cleared).error(), 0, index_of(event));
+      if (Status moved = move(client, from, to, event, next_part, stop); !moved)
+        return failed_for(std::move(moved).error(), event.to, index_of(event));
     }
-  }
-
-  Status clear(mongo::Client& client, const TableName& target, std::string_view token, std::stop_token stop) {
-    bson::Builder query;
-    append_older(token, query);
-    bson::Builder statement;
-    statement.append("q", query.view()).append("limit", int32_t{0});
-    bson::Builder statements;
-    statements.append("0", statement.view());
-    bson::Builder command;
-    command.append("delete", target.name).append_array("deletes", statements.view());
-    TIDEMARK_TRY(client.write(target.schema, command.view(), std::move(stop)));
+    if (Status cleared = clear(client, from, event, event.ns, next_part, stop); !cleared)
+      return write_failed(std::move(cleared).error(), 0, index_of(event));
     return {};
   }
 
-  // Writes a few documents to their new place and then removes them from the old one; broken off, it may be done again.
-  Result<size_t> move_some(mongo::Client& client, const TableName& from, const TableName& to,
-                           std::string_view token, std::stop_token stop) {
-    bson::Builder query;
-    append_older(token, query);
-    bson::Builder find;
-    find.append("find", from.name).append("filter", query.view()).append("limit", kMoveBatch);
-    find.append("singleBatch", true);
-    TIDEMARK_ASSIGN(const bson::Document reply, client.read(from.schema, find.view(), stop));
-    const auto batch = reply.view().find_path("cursor.firstBatch");
-    if (!batch || !batch->is_array()) return size_t{0};
-    std::vector<bson::View> documents;
-    for (const bson::Element item : batch->document())
-      if (item.is_document() && item.document().find("_id")) documents.push_back(item.document());
-    std::vector<Put> puts;
-    for (const bson::View document : documents) puts.push_back({*document.find("_id"), document, token});
-    if (auto written = put(client, to, puts, stop); !written) return fail(std::move(written).error().error);
-    const auto run = [&](const bson::Builder& command, size_t, size_t) -> Status {
-      TIDEMARK_TRY(client.write(from.schema, command.view(), stop));
-      return {};
+  // Removes what is older than the event, if it is of the collection that the event concerns, and gives the place back where
+  // that is no more. What was broken off goes on with what is left.
+  Status clear(mongo::Client& client, const TableName& target, const Event& event, const Namespace& ns,
+               const NextPart& next_part, std::stop_token stop) {
+    auto owner = owners_.of(client, target, stop);
+    if (!owner) return fail(std::move(owner).error());
+    if (!concerns(event, ns, *owner)) return {};
+    bson::Builder fields;
+    fields.append("_id", int32_t{1});
+    if (!guard_.field().empty()) fields.append(guard_.field(), int32_t{1});
+    const auto remove = [&](std::span<const bson::View> page) -> Status {
+      TIDEMARK_TRY(remove_older(client, target, page, event.id, stop));
+      return next_part();
     };
-    const auto remove = [&](size_t i, bson::Builder& statement) {
-      bson::Builder of;
-      append_id(*documents[i].find("_id"), of);
-      append_older(token, of);
-      statement.append("q", of.view()).append("limit", int32_t{1});
-    };
-    TIDEMARK_TRY(for_each_command(kDelete, from.name, documents.size(), remove, run));
-    return documents.size();
+    PageOptions options;
+    options.projection = fields.view();
+    Status cleared = for_each_page(client, target, options, remove, stop);
+    // A name that no collection can have: there is nothing to clear.
+    if (!cleared && !options_.target.fixed() && is_about_the_name(cleared.error().code)) return {};
+    TIDEMARK_TRY(std::move(cleared));
+    if (!frees_table(event) || ns != event.ns || owner->empty()) return {};
+    return owners_.release(client, target, std::move(stop));
   }
 
+  // Writes the documents to their new place and then removes them from the old one, page by page; broken off, it may be done
+  // again.
+  Status move(mongo::Client& client, const TableName& from, const TableName& to, const Event& event,
+              const NextPart& next_part, std::stop_token stop) {
+    TIDEMARK_ASSIGN(const std::string owner, owners_.of(client, from, stop));
+    if (!concerns(event, event.ns, owner)) return {};
+    if (!owner.empty()) TIDEMARK_TRY(check_there(client, from, owner, stop));
+    TIDEMARK_TRY(ensure_one(client, to, event.to, stop));
+    PageOptions options;
+    options.documents_max = kMoveBatch;
+    const auto move_page = [&](std::span<const bson::View> page) -> Status {
+      puts_.clear();
+      for (const bson::View document : page)
+        if (const auto id = document.find("_id"); id && guard_.is_older(document, event.id))
+          puts_.push_back({*id, document, event.id, index_of(event)});
+      if (auto written = put(client, to, puts_, stop); !written)
+        return fail(std::move(written).error().error);
+      TIDEMARK_TRY(remove_older(client, from, page, event.id, stop));
+      return next_part();
+    };
+    return for_each_page(client, from, options, move_page, stop);
+  }
+
+  Status remove_older(mongo::Client& client, const TableName& target, std::span<const bson::View> page,
+                      std::string_view token, std::stop_token stop) const {
+    std::vector<bson::Element> ids;
+    for (const bson::View document : page)
+      if (const auto id = document.find("_id"); id && guard_.is_older(document, token)) ids.push_back(*id);
+    const auto remove = [&](size_t i, bson::Builder& statement) {
+      bson::Builder of;
+      append_id(ids[i], of);
+      guard_.append_older(token, of);
+      statement.append("q", of.view()).append("limit", int32_t{1});
+    };
+    const auto run = [&](const bson::Builder& command, size_t, size_t) -> Status {
+      TIDEMARK_TRY(client.write(target.schema, command.view(), stop));
+      return {};
+    };
+    return for_each_command(kDelete, target.name, ids.size(), remove, run);
+  }
+
+  const Guard guard_;
+  Owners owners_;
   RowPlan plan_;
-  std::span<const Event> events_;
   std::deque<std::string> tokens_;  // of puts_
   std::vector<const RowChange*> removals_;
   std::vector<Put> puts_;

@@ -28,13 +28,14 @@ class InsertWriter final : public Writer {
     if (options_.unique_key.empty() || !options_.target.fixed()) return {};
     TableName target;
     options_.target.expand({}, target);
-    return ensure_one(client, target, std::move(stop));
+    return ensure_one(client, target, {}, std::move(stop));
   }
 
   WriteResult plan(std::span<const Event> events) override {
     events_ = events;
     rows_.clear();
     targets_.clear();
+    firsts_.clear();
     if (auto checked = check_names(events); !checked) return checked;
     for (size_t i = 0; i < events.size(); ++i) {
       if (refused().has(events[i].ns)) continue;
@@ -47,7 +48,7 @@ class InsertWriter final : public Writer {
     return {};
   }
 
-  WriteResult write(mongo::Client& client, std::stop_token stop) override {
+  WriteResult write(mongo::Client& client, const NextPart&, std::stop_token stop) override {
     written_.assign(rows_.size(), false);
     for (size_t begin = 0; begin < rows_.size();) {
       size_t end = begin;
@@ -60,9 +61,12 @@ class InsertWriter final : public Writer {
 
  protected:
   std::span<const TableName> targets() const override { return targets_; }
+  const Event* first_put(size_t target) const override { return firsts_[target]; }
 
-  Status ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop) override {
-    TIDEMARK_TRY(Writer::ensure_one(client, target, stop));
+  Status ensure_one(mongo::Client& client, const TableName& target, const Namespace& ns,
+                    std::stop_token stop) override {
+    if (!known_.is_due(target)) return {};
+    TIDEMARK_TRY(Writer::ensure_one(client, target, ns, stop));
     if (options_.unique_key.empty()) return {};
     return index_.ensure(client, target, std::move(stop));
   }
@@ -96,17 +100,21 @@ class InsertWriter final : public Writer {
     }
     const size_t bytes = event.after.size() + (event.after.find("_id") ? 0 : event.key.size());
     if (bytes > kDocumentBytesMax) return fail(too_large(bytes));
-    rows_.push_back({static_cast<uint32_t>(i), target_of(event.ns)});
+    rows_.push_back({static_cast<uint32_t>(i), target_of(event)});
     return {};
   }
 
-  uint32_t target_of(const Namespace& ns) {
+  uint32_t target_of(const Event& event) {
+    const Namespace& ns = event.ns;
     if (!targets_.empty() && ns == last_ns_) return last_target_;
     options_.target.expand(ns, scratch_);
     const auto found = std::find(targets_.begin(), targets_.end(), scratch_);
     last_ns_ = ns;
     last_target_ = static_cast<uint32_t>(found - targets_.begin());
-    if (found == targets_.end()) targets_.push_back(scratch_);
+    if (found == targets_.end()) {
+      targets_.push_back(scratch_);
+      firsts_.push_back(&event);
+    }
     return last_target_;
   }
 
@@ -217,13 +225,13 @@ class InsertWriter final : public Writer {
   }
 
   UniqueIndex index_;
-  std::span<const Event> events_;
   std::vector<Row> rows_;          // those of one target stand together
   std::vector<bool> written_;      // of rows_
   std::vector<size_t> plain_;      // of rows_: those that are inserted
   std::vector<size_t> stamped_;    // and those with a Timestamp(0, 0) that an insert would change
   std::vector<size_t> by_insert_;  // and of those, what an update may not make
   std::vector<TableName> targets_;
+  std::vector<const Event*> firsts_;  // of targets_
   TableName scratch_;
   Namespace last_ns_;
   uint32_t last_target_ = 0;

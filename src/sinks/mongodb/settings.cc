@@ -100,14 +100,22 @@ Result<Options> options_of(const config::Settings& settings) {
       (options.position_database == database && options.position_collection == settings.string("collection")))
     return fail(settings.error("position_collection", "positions need a collection of their own",
                                "give it another name"));
+  options.writer.owners = {options.position_database, settings.string("owner_collection")};
+  if (options.writer.owners.name.empty() || options.writer.owners.name == options.position_collection ||
+      (options.position_database == database && options.writer.owners.name == settings.string("collection")))
+    return fail(settings.error("owner_collection", "the owners need a collection of their own",
+                               "give it another name"));
   options.lease_ttl = settings.duration("lease_ttl");
   return options;
 }
 
 std::vector<TableName> reserved_names(const Options& options, const ComponentContext& context) {
   std::vector<TableName> names = {{options.position_database, options.position_collection},
+                                  options.writer.owners,
                                   {options.position_database, kDefaultPositionCollection},
-                                  {kDefaultPositionDatabase, kDefaultPositionCollection}};
+                                  {options.position_database, kDefaultOwnerCollection},
+                                  {kDefaultPositionDatabase, kDefaultPositionCollection},
+                                  {kDefaultPositionDatabase, kDefaultOwnerCollection}};
   for (const std::string& name : context.reserved)
     if (const size_t dot = name.find('.'); dot != std::string::npos)
       names.push_back({name.substr(0, dot), name.substr(dot + 1)});
@@ -123,7 +131,9 @@ std::optional<TablePattern> pattern_of(const config::Settings& settings) {
 std::vector<TableName> own_names(const config::Settings& settings) {
   const auto options = options_of(settings);
   if (!options) return {};
-  return {{options->position_database, options->position_collection}};
+  std::vector<TableName> names = {{options->position_database, options->position_collection}};
+  if (options->current) names.push_back(options->writer.owners);
+  return names;
 }
 
 }  // namespace tidemark::mongodb_sink

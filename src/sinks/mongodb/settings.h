@@ -16,6 +16,7 @@
 namespace tidemark::mongodb_sink {
 
 inline constexpr const char* kDefaultPositionCollection = "tidemark_positions";
+inline constexpr const char* kDefaultOwnerCollection = "tidemark_tables";
 
 struct Options {
   std::string uri;
@@ -34,12 +35,12 @@ struct Options {
 
 // kConfig that names the field.
 Result<Options> options_of(const config::Settings& settings);
-// The collections that no event may write: positions, by the settings and by default, and what `context` names.
+// The collections that no event may write: positions and owners, by the settings and by default, and what `context` names.
 std::vector<TableName> reserved_names(const Options& options, const ComponentContext& context);
 
 // Where events are written; empty where the settings don't say.
 std::optional<TablePattern> pattern_of(const config::Settings& settings);
-// The collections in which the pipeline keeps its position.
+// The collections in which the pipeline keeps its position and the owners of collections.
 std::vector<TableName> own_names(const config::Settings& settings);
 
 }  // namespace tidemark::mongodb_sink

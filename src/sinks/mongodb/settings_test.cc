@@ -21,6 +21,7 @@ config::Settings settings() {
   settings.set("transaction", std::string("auto"));
   settings.set("position_database", std::string());
   settings.set("position_collection", std::string("tidemark_positions"));
+  settings.set("owner_collection", std::string("tidemark_tables"));
   settings.set("lease_ttl", int64_t{30'000});
   return settings;
 }

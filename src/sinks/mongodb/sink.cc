@@ -31,8 +31,9 @@ class MongodbSink final : public Sink {
     if (events.empty()) return {};
     if (stop.stop_requested()) return write_failed(stopped());
     if (auto planned = writer_->plan(events); !planned) return planned;
-    if (Status ready = writer_->ensure(*client_, stop); !ready) return write_failed(std::move(ready).error());
-    return writer_->write(*client_, stop);
+    if (auto ready = writer_->ensure(*client_, stop); !ready) return ready;
+    const auto next_part = [&stop] { return stop.stop_requested() ? fail(stopped()) : Status(); };
+    return writer_->write(*client_, next_part, stop);
   }
 
   void close() override {}
@@ -77,7 +78,7 @@ class MongodbTransactionalSink final : public TransactionalSink {
     if (!lease_.held()) return write_failed(closed());
     if (stop.stop_requested()) return write_failed(stopped());
     if (auto planned = writer_->plan(events); !planned) return planned;
-    if (Status ready = writer_->ensure(*client_, stop); !ready) return write_failed(std::move(ready).error());
+    if (auto ready = writer_->ensure(*client_, stop); !ready) return ready;
     WriteResult written = transactions_ && !events.empty() && writer_->fits_transaction()
                               ? write_together(resume_after, stop)
                               : write_then_save(resume_after, stop);
@@ -109,7 +110,7 @@ class MongodbTransactionalSink final : public TransactionalSink {
       }
       return write_failed(std::move(saved).error());
     }
-    if (auto written = writer_->write(*client_, stop); !written) {
+    if (auto written = writer_->write(*client_, {}, stop); !written) {
       client_->abort_transaction();
       const Error& error = written.error().error;
       // A statement that fails ends the transaction, and doesn't always say which event it was; a duplicate is no failure
@@ -126,7 +127,12 @@ class MongodbTransactionalSink final : public TransactionalSink {
 
   WriteResult write_then_save(const Position& resume_after, std::stop_token stop) {
     if (Status owner = lease_.check(stop); !owner) return write_failed(std::move(owner).error());
-    if (auto written = writer_->write(*client_, stop); !written) return written;
+    // A part stands behind the position as it was: saving it renews the lease, and fails where another owner has taken over.
+    const auto next_part = [&]() -> Status {
+      if (stop.stop_requested()) return fail(stopped());
+      return last_.empty() ? lease_.check(stop) : lease_.save_after(last_, stop);
+    };
+    if (auto written = writer_->write(*client_, next_part, stop); !written) return written;
     if (Status saved = lease_.save_after(resume_after, stop); !saved)
       return write_failed(std::move(saved).error());
     return {};
@@ -166,6 +172,7 @@ Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Sett
                                                               const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
   options.writer.reserved = reserved_names(options, context);
+  options.writer.pipeline = context.pipeline;
   TIDEMARK_ASSIGN(std::shared_ptr<Client> client, options.client());
   TIDEMARK_ASSIGN(std::shared_ptr<Client> store_client, options.client());
   return std::make_unique<MongodbTransactionalSink>(options, std::move(client), std::move(store_client),
@@ -175,6 +182,7 @@ Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Sett
 Result<std::unique_ptr<Sink>> make_sink(const config::Settings& settings, const ComponentContext& context) {
   TIDEMARK_ASSIGN(Options options, options_of(settings));
   options.writer.reserved = reserved_names(options, context);
+  options.writer.pipeline = context.pipeline;
   TIDEMARK_ASSIGN(std::unique_ptr<Client> client, options.client());
   return std::make_unique<MongodbSink>(options, std::move(client), *context.clock);
 }

@@ -1,5 +1,8 @@
 #include "sinks/mongodb/targets.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/log.h"
 
 namespace tidemark::mongodb_sink {
@@ -9,16 +12,16 @@ constexpr int kNamespaceExists = 48;
 constexpr int kUnauthorized = 13;
 
 tl::unexpected<Error> unsuitable(const TableName& target, const std::string& what) {
-  return fail(React::kConfig, "mongodb sink: " + target.text() + " is " + what,
-              "choose another collection: documents must stay until their source removes them");
+  return fail(React::kReject, "mongodb sink: " + target.text() + " is " + what,
+              "choose another collection: documents must stay until their source removes them, and each is "
+              "found by its exact _id");
 }
 
 tl::unexpected<Error> replaced(const TableName& target, const std::string& what) {
-  return fail(
-      React::kConfig,
-      "mongodb sink: the collection " + target.text() + " was " + what +
-          " while the pipeline ran: what had been written to it is gone",
-      "put it back from a backup, or start again and let `tidemark audit --repair` deliver what is missing");
+  return fail(React::kConfig,
+              "mongodb sink: the collection " + target.text() + " was " + what +
+                  " while the pipeline ran: what had been written to it is gone",
+              "put it back from a backup; or start again: the message then says how to have it made anew");
 }
 
 }  // namespace
@@ -31,7 +34,16 @@ Status check_kind(bson::View entry, const TableName& target) {
   const auto capped = entry.find_path("options.capped");
   if (capped && capped->truthy())
     return unsuitable(target, "capped: the server removes its oldest documents by itself");
+  const auto locale = entry.find_path("options.collation.locale");
+  if (locale && locale->is_string() && locale->string() != "simple")
+    return unsuitable(target, "of a collation of its own, to which \"a\" and \"A\" may be one _id");
   return {};
+}
+
+bool is_about_the_name(int code) {
+  // InvalidNamespace; DatabaseDifferCase: one stands there whose name differs in the case of its letters alone.
+  constexpr std::array kCodes = {73, 13297};
+  return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }
 
 std::vector<std::string> shard_key_in(bson::View entry) {
@@ -57,12 +69,15 @@ Status Targets::ensure(mongo::Client& client, const TableName& target, std::stop
     bson::Builder create;
     create.append("create", target.name);
     auto created = client.write(target.schema, create.view(), stop);
+    if (!created && is_about_the_name(created.error().code)) created.error().react = React::kReject;
     if (!created && created.error().code != kNamespaceExists) return fail(std::move(created).error());
   }
-  return look(client, target, std::move(stop));
+  // Made and dropped in a moment: the write makes it again.
+  TIDEMARK_TRY(look(client, target, std::move(stop)));
+  return {};
 }
 
-Status Targets::look(mongo::Client& client, const TableName& target, std::stop_token stop) {
+Result<bool> Targets::look(mongo::Client& client, const TableName& target, std::stop_token stop) {
   bson::Builder filter;
   filter.append("name", target.name);
   bson::Builder list;
@@ -70,7 +85,7 @@ Status Targets::look(mongo::Client& client, const TableName& target, std::stop_t
   TIDEMARK_ASSIGN(const auto found, client.read_all(target.schema, list.view(), 1, stop));
   const auto before = known_.find(target.text());
   if (found.empty()) {
-    if (before == known_.end()) return {};  // made and dropped in a moment: the write makes it again
+    if (before == known_.end()) return false;
     known_.erase(before);
     return replaced(target, "dropped");
   }
@@ -93,7 +108,7 @@ Status Targets::look(mongo::Client& client, const TableName& target, std::stop_t
   now.shard_key_hidden = before != known_.end() && before->second.shard_key_hidden;
   if (!now.shard_key_hidden) TIDEMARK_TRY(read_shard_key(client, target, now, std::move(stop)));
   known_[target.text()] = std::move(now);
-  return {};
+  return true;
 }
 
 Status Targets::read_shard_key(mongo::Client& client, const TableName& target, Known& known,

@@ -28,11 +28,14 @@ class Targets {
   explicit Targets(Clock& clock) : clock_(clock) {}
 
   // Creates the collection when absent, and looks what it is; without effect where that was done a moment ago. kConfig for
-  // a view, a capped collection, a time series, and for a collection that isn't the one it was.
+  // a collection that isn't the one it was, kReject for one that can't be written to: of a kind that check_kind() refuses, of
+  // a name that the server doesn't take.
   Status ensure(mongo::Client& client, const TableName& target, std::stop_token stop);
-  // The same for one that somebody else has just created.
-  Status look(mongo::Client& client, const TableName& target, std::stop_token stop);
+  // The same for one that is there, or that nobody may make; false where it isn't there and never was.
+  Result<bool> look(mongo::Client& client, const TableName& target, std::stop_token stop);
   bool is_due(const TableName& target) const;
+  // Whether it was seen there before.
+  bool knows(const TableName& target) const { return known_.contains(target.text()); }
 
   // The fields beside `_id` of the key by which the collection is sharded, as dotted paths; none where it isn't, or where
   // nobody may tell. REQUIRES that it was looked at.
@@ -54,8 +57,11 @@ class Targets {
 
 // --- pure, for the tests
 
-// kConfig when the entry of listCollections isn't a plain collection.
+// kReject when the entry of listCollections isn't a plain collection.
 Status check_kind(bson::View entry, const TableName& target);
+// Whether the server refuses a command for what its collection, or its database, is called: for nothing that waiting would
+// mend, and for nothing that another collection has.
+bool is_about_the_name(int code);
 // The paths of a shard key beside `_id`, from its entry in config.collections.
 std::vector<std::string> shard_key_in(bson::View entry);
 

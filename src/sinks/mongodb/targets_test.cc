@@ -22,11 +22,13 @@ TEST(Targets, RefuseWhatRemovesOrHidesDocumentsByItself) {
       {R"({"name": "c", "type": "timeseries", "options": {"timeseries": {"timeField": "t"}}})",
        "time series"},
       {R"({"name": "c", "type": "collection", "options": {"capped": true, "size": 4096}})", "capped"},
+      {R"({"name": "c", "type": "collection", "options": {"collation": {"locale": "en", "strength": 2}}})",
+       "collation"},
   };
   for (const auto& [entry, word] : others) {
     const Status refused = check_kind(doc(entry), target);
     ASSERT_FALSE(refused) << entry;
-    EXPECT_EQ(refused.error().react, React::kConfig);
+    EXPECT_EQ(refused.error().react, React::kReject);
     EXPECT_THAT(refused.error().what, HasSubstr(word));
     EXPECT_THAT(refused.error().what, HasSubstr("d.c"));
   }

@@ -12,6 +12,12 @@ Clock& clock_of(const WriterOptions& options) {
   return *options.clock;
 }
 
+// The one collection that everything goes to can't be had: no event would be taken.
+Error final(Error error) {
+  if (error.react == React::kReject) error.react = React::kConfig;
+  return error;
+}
+
 }  // namespace
 
 Writer::Writer(WriterOptions options) : options_(std::move(options)), known_(clock_of(options_)) {}
@@ -21,7 +27,9 @@ Status Writer::open(mongo::Client& client, std::stop_token stop) {
   if (!options_.target.fixed()) return {};
   TableName target;
   options_.target.expand({}, target);
-  return known_.look(client, target, std::move(stop));
+  auto looked = known_.look(client, target, std::move(stop));
+  if (!looked) return fail(final(std::move(looked).error()));
+  return {};
 }
 
 WriteResult Writer::check_names(std::span<const Event> events) {
@@ -44,16 +52,27 @@ WriteResult Writer::check_names(std::span<const Event> events) {
   return {};
 }
 
-Status Writer::ensure(mongo::Client& client, std::stop_token stop) {
+WriteResult Writer::ensure(mongo::Client& client, std::stop_token stop) {
   for (size_t i = 0; i < targets().size(); ++i) {
-    if (gets_documents(i) && known_.is_due(targets()[i]))
-      TIDEMARK_TRY(ensure_one(client, targets()[i], stop));
+    const Event* put = first_put(i);
+    if (put == nullptr) continue;
+    if (Status ready = ensure_one(client, targets()[i], put->ns, stop); !ready)
+      return failed_for(std::move(ready).error(), put->ns, static_cast<size_t>(put - events_.data()));
   }
   return {};
 }
 
-Status Writer::ensure_one(mongo::Client& client, const TableName& target, std::stop_token stop) {
-  return known_.ensure(client, target, std::move(stop));
+Status Writer::ensure_one(mongo::Client& client, const TableName& target, const Namespace&,
+                          std::stop_token stop) {
+  Status ready = known_.ensure(client, target, std::move(stop));
+  if (!ready && options_.target.fixed()) return fail(final(std::move(ready).error()));
+  return ready;
+}
+
+WriteResult Writer::failed_for(Error error, const Namespace& ns, size_t culprit) {
+  if (options_.target.fixed() || error.react != React::kReject)
+    return write_failed(std::move(error), 0, culprit);
+  return refused_.refuse(ns, std::move(error), culprit);
 }
 
 }  // namespace tidemark::mongodb_sink

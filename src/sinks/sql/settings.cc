@@ -93,7 +93,7 @@ SinkComponent rows_component(config::ComponentSpec spec, const Naming& naming, c
     return !keeps_current_state(settings);
   };
   component.needs_full_documents = keeps_current_state;
-  component.keeps_owners = true;
+  component.keeps_owners = keeps_current_state;
   component.keeps = [type = spec.type, place](const config::Settings& settings) -> KeptNames {
     return {type + " " + settings.string(place),
             {settings.string("position_table"), settings.string("owner_table")}};

@@ -56,8 +56,7 @@ class SqliteAuditEnd final : public AuditEnd {
   std::string target(const CollectionName& collection) override {
     options_.table.expand(collection.view(), name_);
     // Of another's table nothing is its own, so that it shares none.
-    if (!owners_.check(lower_case(name_.name), collection.view()))
-      return "no table of " + collection.text();
+    if (!owners_.check(lower_case(name_.name), collection.view())) return "no table of " + collection.text();
     return "the table " + name_.text();
   }
 
@@ -174,8 +173,8 @@ class SqliteAuditEnd final : public AuditEnd {
         database_->prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1 COLLATE NOCASE"));
     TIDEMARK_ASSIGN(const bool there, named.bind(1, options_.owner_table).step());
     if (!there) return {};
-    TIDEMARK_ASSIGN(Statement rows, database_->prepare("SELECT name, namespace FROM " +
-                                                       quoted(options_.owner_table)));
+    TIDEMARK_ASSIGN(Statement rows,
+                    database_->prepare("SELECT name, namespace FROM " + quoted(options_.owner_table)));
     while (true) {
       TIDEMARK_ASSIGN(const bool more, rows.step());
       if (!more) return {};

@@ -98,6 +98,7 @@ TEST_F(MongodbSinkUnderFaults, EndsUpAsTheEventsSay) {
   for (uint64_t seed = 1; seed <= 4; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     (void)at.mongo().drop(at.database(), "orders");
+    (void)at.mongo().drop(at.database(), "tidemark_tables");
     SeededRandom random(seed);
     const Workload work(seed);
     auto sink = mongodb_sink_component().plain(at.sink_settings("current"), at.context()).value();
@@ -135,6 +136,7 @@ TEST_F(MongodbSinkUnderFaults, TransactionsEndUpAsTheEventsSayAndResumeWhereThey
   for (uint64_t seed = 11; seed <= 14; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     (void)at.mongo().drop(at.database(), "orders");
+    (void)at.mongo().drop(at.database(), "tidemark_tables");
     (void)at.mongo().drop(at.database(), "tidemark_positions");
     SeededRandom random(seed);
     const Workload work(seed);
@@ -186,6 +188,7 @@ TEST_F(MongodbSinkUnderFaults, InsertsStandExactlyOnceAfterReplaysAndStepDowns) 
   for (uint64_t seed = 21; seed <= 23; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     (void)at.mongo().drop(at.database(), "orders");
+    (void)at.mongo().drop(at.database(), "tidemark_tables");
     SeededRandom random(seed);
     auto sink = mongodb_sink_component().plain(settings, at.context()).value();
     bool open = false;
