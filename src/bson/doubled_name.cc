@@ -1,6 +1,7 @@
 #include "bson/doubled_name.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace tidemark::bson {
@@ -9,26 +10,24 @@ namespace {
 // Up to here each name is compared with all before it, which is faster than sorting and allocates nothing.
 constexpr size_t kComparedPairwiseMax = 16;
 
-bool is_there_before(View document, const Element& field) {
-  for (const Element other : document) {
-    if (other.key().data() == field.key().data()) return false;
-    if (other.key() == field.key()) return true;
-  }
-  return false;
-}
-
-std::optional<std::string_view> doubled_in(View document) {
-  size_t count = 0;
-  for (const Element field : document) {
-    if (++count > kComparedPairwiseMax) break;
-    if (is_there_before(document, field)) return field.key();
-  }
-  if (count <= kComparedPairwiseMax) return std::nullopt;
+std::optional<std::string_view> doubled_in_many(View document) {
   std::vector<std::string_view> names;
   for (const Element field : document) names.push_back(field.key());
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   return twice == names.end() ? std::nullopt : std::optional(*twice);
+}
+
+std::optional<std::string_view> doubled_in(View document) {
+  std::array<std::string_view, kComparedPairwiseMax> names;
+  size_t count = 0;
+  for (const Element field : document) {
+    const std::string_view name = field.key();
+    if (std::find(names.begin(), names.begin() + count, name) != names.begin() + count) return name;
+    if (count == names.size()) return doubled_in_many(document);
+    names[count++] = name;
+  }
+  return std::nullopt;
 }
 
 std::string step(std::string_view name) {

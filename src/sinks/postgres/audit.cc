@@ -21,10 +21,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kStatementTimeout = std::chrono::hours(1);
 constexpr size_t kPageMax = 10'000;
-constexpr size_t kFetchRows = 2'000;             // of a cursor
 constexpr size_t kIdsMax = 1'000;                // in one statement
 constexpr size_t kIdBytesMax = 4 * 1024 * 1024;  // of one statement
 constexpr size_t kKnownTablesMax = 10'000;
+constexpr size_t kTextFactorMax = 16;
 
 struct Options {
   ConnectionOptions connection;
@@ -142,8 +142,7 @@ class PostgresAuditEnd final : public AuditEnd {
       ++counts[bucket_of(row.time_ms, buckets)];
       return {};
     };
-    TIDEMARK_TRY(hand_out_all(wrapped_sql(table_, buckets.field), parents_of(buckets.field), buckets.field,
-                              count, std::move(stop)));
+    TIDEMARK_TRY(hand_out_all(wrapped_sql(table_, buckets.field), buckets.field, count, std::move(stop)));
     return counts;
   }
 
@@ -156,7 +155,7 @@ class PostgresAuditEnd final : public AuditEnd {
       sums.add(row, buckets);
       return {};
     };
-    TIDEMARK_TRY(hand_out_all(rows_sql(table_), {}, buckets.field, add, std::move(stop)));
+    TIDEMARK_TRY(hand_out_all(rows_sql(table_), buckets.field, add, std::move(stop)));
     return sums;
   }
 
@@ -165,10 +164,7 @@ class PostgresAuditEnd final : public AuditEnd {
                            std::stop_token stop) override {
     TIDEMARK_ASSIGN(const bool there, find_table(collection.view(), stop));
     if (!there) return true;
-    std::vector<std::string> numbers;
-    for (const uint16_t leaf : leaves) numbers.push_back(std::to_string(leaf));
-    const std::string params[] = {array_text(numbers)};
-    TIDEMARK_TRY(hand_out_all(leaves_sql(table_), params, buckets.field, visit, std::move(stop)));
+    TIDEMARK_TRY(hand_out_all(leaves_sql(table_, leaves), buckets.field, visit, std::move(stop)));
     return true;
   }
 
@@ -245,24 +241,25 @@ class PostgresAuditEnd final : public AuditEnd {
     return {};
   }
 
-  // By a cursor: they may be those of the whole table.
-  Status hand_out_all(const std::string& sql, std::span<const std::string> params, std::string_view field,
-                      const Visit& visit, std::stop_token stop) {
-    Status done = fetch_all(sql, params, field, visit, std::move(stop));
+  // They may be those of the whole table: they are copied out, so that the server makes the next rows while these are
+  // compared, and neither end holds many.
+  Status hand_out_all(const std::string& sql, std::string_view field, const Visit& visit,
+                      std::stop_token stop) {
+    Status done = copy_all(sql, field, visit, std::move(stop));
     if (!done) close();  // and with the session its transaction
     return done;
   }
 
-  Status fetch_all(const std::string& sql, std::span<const std::string> params, std::string_view field,
-                   const Visit& visit, std::stop_token stop) {
+  Status copy_all(const std::string& sql, std::string_view field, const Visit& visit, std::stop_token stop) {
     TIDEMARK_TRY(ask("BEGIN", {}, stop));
-    TIDEMARK_TRY(ask("DECLARE audited NO SCROLL CURSOR FOR " + sql, params, stop));
-    const std::string fetch = "FETCH " + std::to_string(kFetchRows) + " FROM audited";
-    for (size_t count = kFetchRows; count == kFetchRows;) {
-      TIDEMARK_ASSIGN(const Rows rows, ask(fetch, {}, stop));
-      count = rows.rows.size();
-      TIDEMARK_TRY(hand_out(rows, field, visit));
-    }
+    // It takes as long as the table is large; what shows that it is stuck is silence.
+    TIDEMARK_TRY(ask("SET LOCAL statement_timeout = 0", {}, stop));
+    const auto hand_out = [&](std::span<const std::string_view> row) -> Status {
+      if (row.size() != 2) return fail(React::kFatal, describe() + ": a copy of other columns");
+      rows_.of_texts(row[0], row[1], field, row_);
+      return visit(row_);
+    };
+    TIDEMARK_TRY(connection_->copy_out("COPY (" + sql + ") TO STDOUT (FORMAT binary)", hand_out, stop));
     TIDEMARK_TRY(ask("COMMIT", {}, stop));
     return {};
   }
@@ -271,15 +268,19 @@ class PostgresAuditEnd final : public AuditEnd {
   // server is given.
   Status check_text(const bson::Element& id, bson::View document) {
     json_.clear();
-    bson::append_json_value(id, bson::JsonMode::kCanonical, json_);
-    bson::append_json(document, bson::JsonMode::kCanonical, json_);
+    if (!letters_.all() || may_hold_nul(id) || may_hold_nul(document)) {
+      bson::append_json_value(id, bson::JsonMode::kCanonical, json_);
+      bson::append_json(document, bson::JsonMode::kCanonical, json_);
+    }
     if (contains_nul_escape(json_))
       return fail(React::kReject, "the document holds U+0000 in a text, which jsonb can't store");
     if (const auto doubled = bson::first_doubled_name(document))
       return fail(React::kReject,
                   "the name " + *doubled + " stands twice, and jsonb keeps the last one alone");
     id_.clear();
-    bson::append_json_value(id, bson::JsonMode::kCanonical, id_);
+    // No text is longer than its value by more: an empty name and an undefined are two bytes, and 23 characters.
+    if (id.value_bytes().size() * kTextFactorMax >= IndexLimit::kNeverTooLong)
+      bson::append_json_value(id, bson::JsonMode::kCanonical, id_);
     const bool long_id = id_.size() >= IndexLimit::kNeverTooLong;
     if (letters_.all() && !long_id) return {};
     if (connection_ == nullptr || connection_->lost()) TIDEMARK_TRY(connect({}));

@@ -39,11 +39,21 @@ std::string bucket(int64_t width_ms) {
          ") % " + width + " END";
 }
 
-// The parents are the parameters from `first` on.
-std::string wrapped(std::string_view field, size_t first) {
+// As text in the statement, whatever the server takes a backslash for.
+std::string literal(std::string_view text) {
+  std::string out = "E'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out.push_back(c);
+    out.push_back(c);
+  }
+  out.push_back('\'');
+  return out;
+}
+
+std::string wrapped(std::string_view field) {
   std::string out = "coalesce(doc ? '$bson'";
-  for (size_t i = 0; i < parents_of(field).size(); ++i)
-    out += " OR (doc #> $" + std::to_string(first + i) + "::text[]) ? '$bson'";
+  for (const std::string& parent : parents_of(field))
+    out += " OR (doc #> " + literal(parent) + "::text[]) ? '$bson'";
   return out + ", false)";
 }
 
@@ -55,20 +65,22 @@ std::string page_sql(const std::string& table, size_t limit) {
 
 std::string rows_sql(const std::string& table) { return kRows + table + kHasId; }
 
-std::string leaves_sql(const std::string& table) {
-  return kRows + table + kHasId + " AND " + kLeaf + " = ANY($1::int[])";
+std::string leaves_sql(const std::string& table, std::span<const uint16_t> leaves) {
+  std::string numbers;
+  for (const uint16_t leaf : leaves) numbers += (numbers.empty() ? "" : ",") + std::to_string(leaf);
+  return kRows + table + kHasId + " AND " + kLeaf + " = ANY('{" + numbers + "}'::int[])";
 }
 
 std::string lookup_sql(const std::string& table) { return kRows + table + " WHERE id = ANY($1::text[])"; }
 
 std::string counts_sql(const std::string& table, std::string_view field, int64_t width_ms) {
   return "SELECT " + bucket(width_ms) + " AS bucket, count(*), wrapped::int FROM (SELECT " +
-         std::string(kMilliseconds) + ", wrapped FROM (SELECT " + kTimes + ", " + wrapped(field, 4) +
+         std::string(kMilliseconds) + ", wrapped FROM (SELECT " + kTimes + ", " + wrapped(field) +
          " AS wrapped FROM " + table + kHasId + " OFFSET 0) AS r OFFSET 0) AS t GROUP BY 1, 3";
 }
 
 std::string wrapped_sql(const std::string& table, std::string_view field) {
-  return kRows + table + kHasId + " AND " + wrapped(field, 1);
+  return kRows + table + kHasId + " AND " + wrapped(field);
 }
 
 std::string array_text(std::span<const std::string> items) {
@@ -107,10 +119,7 @@ std::vector<std::string> time_paths(std::string_view dotted) {
     path.insert(path.end(), more.begin(), more.end());
     return array_text(path);
   };
-  std::vector<std::string> paths = {with({"$date", "$numberLong"}), with({"$oid"}),
-                                    with({"$timestamp", "t"})};
-  for (std::string& parent : parents_of(dotted)) paths.push_back(std::move(parent));
-  return paths;
+  return {with({"$date", "$numberLong"}), with({"$oid"}), with({"$timestamp", "t"})};
 }
 
 std::vector<std::string> parents_of(std::string_view dotted) {

@@ -194,7 +194,7 @@ TEST(PostgresAuditSql, QuotesWhatAnArrayHolds) {
   EXPECT_EQ(postgres::array_text(items), R"({"","a,b","q\"\\","{}","NULL"})");
   EXPECT_EQ(postgres::time_paths("a.0"),
             (std::vector<std::string>{R"({"a","0","$date","$numberLong"})", R"({"a","0","$oid"})",
-                                      R"({"a","0","$timestamp","t"})", R"({"a"})"}));
+                                      R"({"a","0","$timestamp","t"})"}));
   EXPECT_EQ(postgres::parents_of("a.b.c"), (std::vector<std::string>{R"({"a"})", R"({"a","b"})"}));
   EXPECT_TRUE(postgres::parents_of("a").empty());
 }

@@ -231,16 +231,20 @@ Status Connection::flush(std::stop_token stop) {
   }
 }
 
-// The next result, or null where libpq says that a statement's results are over.
-Result<Connection::ResultPtr> Connection::next_result(std::stop_token stop) {
+// Until more of an answer has come.
+Status Connection::wait_for_answer(std::stop_token stop) {
   // No timeout on the server: then silence may be work.
   const bool patient = options_.statement_timeout.count() == 0;
   const auto patience = patient ? std::chrono::hours(24) : options_.statement_timeout + kSilencePatience;
-  while (PQisBusy(handle_) != 0) {
-    TIDEMARK_TRY(wait_for_socket(false, cancel_sent_ ? kCancelPatience : patience, stop));
-    cancel_running(stop);
-    if (PQconsumeInput(handle_) == 0) return fail(lost_error(trimmed(PQerrorMessage(handle_))));
-  }
+  TIDEMARK_TRY(wait_for_socket(false, cancel_sent_ ? kCancelPatience : patience, stop));
+  cancel_running(std::move(stop));
+  if (PQconsumeInput(handle_) == 0) return fail(lost_error(trimmed(PQerrorMessage(handle_))));
+  return {};
+}
+
+// The next result, or null where libpq says that a statement's results are over.
+Result<Connection::ResultPtr> Connection::next_result(std::stop_token stop) {
+  while (PQisBusy(handle_) != 0) TIDEMARK_TRY(wait_for_answer(stop));
   ResultPtr result(PQgetResult(handle_));
   if (PQstatus(handle_) == CONNECTION_BAD) return fail(lost_error(trimmed(PQerrorMessage(handle_))));
   return result;
@@ -296,6 +300,47 @@ Result<Rows> Connection::query(const std::string& sql, std::span<const std::stri
   }
   if (error) return fail(std::move(*error));
   return rows;
+}
+
+Status Connection::copy_out(const std::string& sql, const CopyReader::Visit& visit, std::stop_token stop) {
+  if (lost_) return fail(lost_error("it was lost before"));
+  sqlstate_.clear();
+  cancel_sent_ = false;
+  if (PQsendQuery(handle_, sql.c_str()) == 0) return fail(lost_error(trimmed(PQerrorMessage(handle_))));
+  TIDEMARK_TRY(flush(stop));
+  std::optional<Error> error;
+  while (true) {
+    TIDEMARK_ASSIGN(const ResultPtr result, next_result(stop));
+    if (!result) break;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_FATAL_ERROR && !error) error = result_error(result.get(), stop);
+    if (status != PGRES_COPY_OUT) continue;
+    if (Status taken = take_copy(visit, stop); !taken) {
+      lost_ = true;
+      return taken;
+    }
+  }
+  if (error) return fail(std::move(*error));
+  return {};
+}
+
+// The rows of a copy under way; what became of it is the next result.
+Status Connection::take_copy(const CopyReader::Visit& visit, std::stop_token stop) {
+  CopyReader reader;
+  while (true) {
+    char* bytes = nullptr;
+    const int size = PQgetCopyData(handle_, &bytes, 1);
+    if (size < 0) return {};
+    if (size == 0) {
+      TIDEMARK_TRY(wait_for_answer(stop));
+      continue;
+    }
+    Status taken = reader.take({bytes, static_cast<size_t>(size)}, visit);
+    PQfreemem(bytes);
+    if (!taken) return taken;
+    // What comes without a pause leaves no other moment to hear of it.
+    cancel_running(stop);
+  }
 }
 
 // --- pipelines

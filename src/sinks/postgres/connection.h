@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "env/clock.h"
+#include "sinks/postgres/copy_reader.h"
 
 struct pg_conn;
 struct pg_result;
@@ -65,6 +66,10 @@ class Connection {
   Result<Rows> query(const std::string& sql, std::span<const std::string> params, std::stop_token stop);
   Result<Rows> query(const std::string& sql, std::stop_token stop) { return query(sql, {}, std::move(stop)); }
 
+  // One COPY ... TO STDOUT (FORMAT binary), whose rows are handed out while the server makes the next ones. An error of
+  // `visit` ends it, and the connection is lost then.
+  Status copy_out(const std::string& sql, const CopyReader::Visit& visit, std::stop_token stop);
+
   // A pipeline: any number of add(), then finish(). Statements run in order, and none after the first that fails; each is
   // prepared once per connection. An error of add() means that the connection is lost, and there is no finish() then.
   void start_pipeline();
@@ -96,6 +101,8 @@ class Connection {
   Status wait_for_socket(bool for_write, std::chrono::milliseconds timeout, std::stop_token stop);
   Status flush(std::stop_token stop);
   Result<ResultPtr> next_result(std::stop_token stop);
+  Status take_copy(const CopyReader::Visit& visit, std::stop_token stop);
+  Status wait_for_answer(std::stop_token stop);
   void cancel_running(std::stop_token stop);
   Error result_error(const pg_result* result, std::stop_token stop);
   Error lost_error(const std::string& what);

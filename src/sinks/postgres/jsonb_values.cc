@@ -1,5 +1,6 @@
 #include "sinks/postgres/jsonb_values.h"
 
+#include <cstring>
 #include <vector>
 
 #include "bson/json.h"
@@ -26,6 +27,32 @@ bool contains_nul_escape(std::string_view json) {
     if ((at - before) % 2 == 0) return true;
   }
   return false;
+}
+
+bool may_hold_nul(bson::View document) {
+  for (const bson::Element field : document)
+    if (may_hold_nul(field)) return true;
+  return false;
+}
+
+bool may_hold_nul(const bson::Element& value) {
+  switch (value.type()) {
+    case BSON_TYPE_UTF8:
+    case BSON_TYPE_SYMBOL:
+    case BSON_TYPE_CODE: {
+      // Its size in four bytes, the text, a zero byte.
+      const auto bytes = value.value_bytes();
+      return bytes.size() < 5 || std::memchr(bytes.data() + 4, 0, bytes.size() - 5) != nullptr;
+    }
+    case BSON_TYPE_DOCUMENT:
+    case BSON_TYPE_ARRAY:
+      return may_hold_nul(value.document());
+    case BSON_TYPE_CODEWSCOPE:
+    case BSON_TYPE_DBPOINTER:
+      return true;  // rare, and put together of several: their JSON tells
+    default:
+      return false;
+  }
 }
 
 std::optional<std::string> field_with_nul(bson::View document) {

@@ -11,6 +11,9 @@ namespace tidemark::postgres {
 
 // True when the text holds the escape of U+0000, which jsonb refuses.
 bool contains_nul_escape(std::string_view json);
+// False where no text of these is one whose JSON could hold it, so that there is no need to write it.
+bool may_hold_nul(bson::View document);
+bool may_hold_nul(const bson::Element& value);
 // The dotted path of the first text with U+0000: to name it.
 std::optional<std::string> field_with_nul(bson::View document);
 
