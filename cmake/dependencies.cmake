@@ -18,9 +18,11 @@ find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(Boost 1.81 REQUIRED)
-find_package(GTest REQUIRED)
-if(TIDEMARK_BENCH)
-  find_package(benchmark REQUIRED)
+if(TIDEMARK_TESTS)
+  find_package(GTest REQUIRED)
+  if(TIDEMARK_BENCH)
+    find_package(benchmark QUIET)
+  endif()
 endif()
 
 # Asio and Beast without their templates, compiled once (asio.cc).
@@ -33,7 +35,9 @@ find_library(RE2_LIBRARY re2 REQUIRED)
 add_library(re2 INTERFACE)
 target_link_libraries(re2 INTERFACE ${RE2_LIBRARY})
 
-# Debian packages RapidCheck without a CMake configuration.
-find_library(RAPIDCHECK_LIBRARY rapidcheck REQUIRED)
-add_library(rapidcheck INTERFACE)
-target_link_libraries(rapidcheck INTERFACE ${RAPIDCHECK_LIBRARY})
+if(TIDEMARK_TESTS)
+  # Debian packages RapidCheck without a CMake configuration.
+  find_library(RAPIDCHECK_LIBRARY rapidcheck REQUIRED)
+  add_library(rapidcheck INTERFACE)
+  target_link_libraries(rapidcheck INTERFACE ${RAPIDCHECK_LIBRARY})
+endif()

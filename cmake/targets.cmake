@@ -11,6 +11,18 @@ else()
   set(TIDEMARK_TEST_OPTIONS -O1)
 endif()
 
+# A unity build: the sources of src/ by the file, several in each. It is made anew when a source changes, since what may share a
+# file may change with it.
+if(TIDEMARK_UNITY)
+  set(TIDEMARK_UNITY_FOLDER ${CMAKE_BINARY_DIR}/unity)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  execute_process(COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/unity.py ${PROJECT_SOURCE_DIR}/src ${TIDEMARK_UNITY_FOLDER}
+                  COMMAND_ERROR_IS_FATAL ANY)
+  file(GLOB_RECURSE unity_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cc)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${unity_sources}
+               ${CMAKE_CURRENT_LIST_DIR}/unity.py)
+endif()
+
 # tidemark_folder(NAME [SINGLE_THREADED] [FUZZED] [DEPENDS target...] [PRIVATE target...] [TEST_DEPENDS target...])
 # builds every x.cc of the current folder into a static library NAME and every x_test.cc into NAME_test.
 # A new file needs no edit here: the folder is the list. SINGLE_THREADED: nothing here is shared between threads, so
@@ -21,6 +33,10 @@ function(tidemark_folder name)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  if(sources AND TIDEMARK_UNITY AND NOT folder MATCHES "^\\.\\.")
+    file(GLOB sources ${TIDEMARK_UNITY_FOLDER}/${folder}/unity_*.cc)
+  endif()
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
@@ -57,7 +73,7 @@ endfunction()
 # Which builds have which tests, and why: docs/adr/0058-what-each-sanitizer-runs.md.
 function(tidemark_test name)
   cmake_parse_arguments(ARG "SINGLE_THREADED" "" "SOURCES;DEPENDS" ${ARGN})
-  if(ARG_SINGLE_THREADED AND TIDEMARK_SANITIZE STREQUAL "thread")
+  if(NOT TIDEMARK_TESTS OR (ARG_SINGLE_THREADED AND TIDEMARK_SANITIZE STREQUAL "thread"))
     return()
   endif()
   add_executable(${name} ${ARG_SOURCES})
@@ -81,6 +97,9 @@ add_library(tidemark_precompiled OBJECT ${CMAKE_CURRENT_LIST_DIR}/precompiled.cc
 target_link_libraries(tidemark_precompiled PRIVATE tl::expected fmt::fmt spdlog::spdlog Threads::Threads)
 target_precompile_headers(tidemark_precompiled PRIVATE ${TIDEMARK_STANDARD_HEADERS})
 
+if(NOT TIDEMARK_TESTS)
+  return()
+endif()
 add_library(tidemark_precompiled_tests OBJECT ${CMAKE_CURRENT_LIST_DIR}/precompiled.cc)
 target_link_libraries(tidemark_precompiled_tests PRIVATE tl::expected fmt::fmt spdlog::spdlog Threads::Threads GTest::gmock)
 target_precompile_headers(tidemark_precompiled_tests PRIVATE ${TIDEMARK_STANDARD_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
