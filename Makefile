@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 10
 SEEDS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-demo deps-test build run quick test check check-format check-tidy check-compilers check-docs bench mutate chaos fuzz fmt docs clean
+.PHONY: help deps deps-build deps-demo deps-test build run quick test check check-format check-tidy check-compilers check-docs bench mutate chaos fuzz fmt docs pictures clean
 
 help: ## list the targets
 	@sed -n -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
@@ -78,6 +78,10 @@ fmt: deps-test ## format every C++ file
 docs: build ## write docs/reference/ from the configuration specs
 	@mkdir -p docs/reference
 	@$(BIN)/tidemark reference --out docs/reference
+
+pictures: build ## take docs/demo.svg and the page's pictures anew, of the demo itself
+	@tools/record-demo
+	@node test/page/pictures.mjs docs
 
 clean: ## remove everything that was built
 	@rm -rf build

@@ -171,7 +171,7 @@ void Demo::print_intro() const {
       "  MongoDB, and from there to the page and into SQLite, while\n"
       "  %s.\n\n"
       "  Look at:  the row of stations - each plane's state in words, its rate and lag\n"
-      "            proof of life - \"silence the feed\" leaves everything green but the\n"
+      "            proof of life - \"Silence the feed\" leaves everything green but the\n"
       "            feed, and it says so\n"
       "            the timeline - what broke, and how it went on\n"
       "            dead letters - what could never be stored\n"

@@ -40,16 +40,19 @@ try {
   // The silence lasts about as long as the stats take to notice it: each view has its own, and another try.
   for (const { name, page } of views) {
     for (let tries = 1; ; tries++) {
-      await page.getByRole("button", { name: /refuse a new one/ }).click({ force: true });
-      const seen = await proofItem(page, "Feed").getByText(/behind by/).waitFor({ timeout: SILENCE_MS }).then(() => true, () => false);
-      if (seen) break;
+      await page.getByRole("button", { name: /Silence the feed/ }).click({ force: true });
+      const behind = proofItem(page, "Feed").getByText(/behind by/);
+      await page.mouse.move(0, 0);
+      await page.evaluate(() => {
+        document.activeElement.blur();
+        document.querySelector(".faults-buttons").scrollLeft = 0;
+      });
+      if (await behind.waitFor({ timeout: SILENCE_MS }).then(() => true, () => false)) {
+        await page.screenshot({ path: path.join(folder, `${name}.png`) });
+        if (await behind.isVisible()) break; // and was so while the picture was taken
+      }
       if (tries === TRIES_MAX) throw new Error("the page noticed no silence");
     }
-    await page.evaluate(() => {
-      document.activeElement.blur();
-      document.querySelector(".faults-buttons").scrollLeft = 0;
-    });
-    await page.screenshot({ path: path.join(folder, `${name}.png`) });
     await proofItem(page, "Feed").getByText("agrees with stats").waitFor();
   }
   console.log(`${folder}: ${views.map(({ name }) => `${name}.png`).join(", ")}`);
