@@ -103,6 +103,7 @@ nlohmann::json status_of(App& app, const std::string& path, const config::Pipeli
   const auto failed = [&](const Error& error) {
     code = std::max<int>(code, error.react == React::kRetry ? kUnavailable : exit_code(error.react));
     status["error"] = error.describe();
+    if (!error.hint.empty()) status["hint"] = error.hint;
     return status;
   };
   if (!parts) return failed(parts.error());
@@ -185,7 +186,14 @@ void print_human(const nlohmann::json& status) {
     line("last audit", audit["kind"].get<std::string>() + ": " + words_of_audit(audit) + ", " +
                            human_seconds(audit["age_seconds"]) + " ago");
   }
-  if (status.contains("error")) line("error", status["error"].get<std::string>());
+  if (!status.contains("error")) return;
+  // What to do has a line of its own, so that the error's text doesn't say it too.
+  std::string error = status["error"].get<std::string>();
+  const std::string hint = status.value("hint", "");
+  if (const std::string tail = " (" + hint + ")"; error.ends_with(tail))
+    error.resize(error.size() - tail.size());
+  line("error", error);
+  if (!hint.empty()) line("what to do", hint);
 }
 
 }  // namespace

@@ -335,7 +335,7 @@ int Demo::judge(const Audit& audit, const Snapshot& last) {
               human_duration(last.elapsed).c_str(), audit_text(audit).c_str());
   std::printf("  posted again     %s times, after a 503 or no answer\n", grouped(last.refusals).c_str());
   std::printf("  dead letters     %s, of %s poisoned events\n",
-              last.page.dead_letters ? grouped(*last.page.dead_letters).c_str() : "-",
+              last.page.dead_letters ? grouped(*last.page.dead_letters).c_str() : "unknown",
               grouped(last.poisoned).c_str());
   std::printf("  faults survived  %s\n", survived_text(last).c_str());
   if (!worker_exit_ || !worker_exit_->clean())

@@ -168,6 +168,20 @@ TEST_F(Commands, AQuietStreamStillMovesItsPosition) {
   EXPECT_TRUE(destination_->documents().empty());
 }
 
+TEST(Status, OfAServerThatDoesNotAnswerSaysWhatToDoOnALineOfItsOwn) {
+  const testing::TempFolder folder;
+  const std::map<std::string, std::string> env = {
+      {"TIDEMARK_MONGODB_URI", "mongodb://[::1]:1/?replicaSet=rs0&serverSelectionTimeoutMS=50"},
+      {"TIDEMARK_SQLITE", folder.file("orders.db")}};
+  const std::string file = std::string(TIDEMARK_SOURCE_DIR) + "/examples/orders.toml";
+  const Finished human = tidemark({"status", file}, env);
+  EXPECT_THAT(human.output, HasSubstr("\n  error "));
+  EXPECT_THAT(human.output, HasSubstr("\n  what to do "));
+  const auto json = nlohmann::json::parse(tidemark({"status", file, "--json"}, env).output, nullptr, false);
+  ASSERT_FALSE(json.is_discarded());
+  EXPECT_TRUE(json["pipelines"][0].contains("hint")) << json.dump();
+}
+
 // A word that nobody knows is an error wherever it stands, and `--help` behind it does not make it one that is known.
 TEST(Usage, AnUnknownCommandIsRefusedWithTheNearestName) {
   struct Case {

@@ -72,6 +72,12 @@ TEST_F(Demo, SurvivesItsFaultsAndFindsEveryEventExactlyOnce) {
   expect_nothing_left();
 }
 
+TEST_F(Demo, AnOrdinaryStartAndStopWarnOfNothing) {
+  const Finished finished = testing::run(args({"--for", "2s", "--no-faults"}), options(), seconds(120));
+  EXPECT_THAT(finished, ExitsWith(0));
+  EXPECT_THAT(finished.output + finished.error_output, ::testing::Not(HasSubstr("warn")));
+}
+
 TEST_F(Demo, ThePageAnswersAndItsButtonsInflictFaults) {
   Process demo(args({"--for", "10m", "--no-faults"}), options());
   const int port = page_port(demo);
