@@ -1,6 +1,6 @@
 // One audit: what both ends hold, what was found between them, and how fresh the finding is.
 import type { JSX } from "preact";
-import { auditAge_s, auditVerdict, foundByAudit, splitFinding, unsettledWords } from "../logic/guard";
+import { auditAge_s, auditVerdict, foundByAudit, sentence, splitFinding, unsettledWords } from "../logic/guard";
 import { age, count, duration, plural, shortDuration } from "../logic/words";
 import type { Mood } from "../logic/proof";
 import type { Audit } from "../protocol";
@@ -67,7 +67,7 @@ export function AuditCard({ audit, elapsed_s, heard }: { audit: Audit; elapsed_s
       {audit.process && <p class="process">in {audit.process}</p>}
       <p class="state-line"><State mood={mood}>{words}</State></p>
       <Progress audit={audit} />
-      {audit.error !== "" && <p class="why problem">{audit.error}{rows.length > 0 ? " The figures are those of the audit before." : ""}</p>}
+      {audit.error !== "" && <p class="why problem">{sentence(audit.error)}{rows.length > 0 ? " The figures are those of the audit before." : ""}</p>}
       {rows.length > 0 && (
         <dl class="figures">
           {rows.map(({ name, value, note, mood: tone }) => (
