@@ -110,7 +110,7 @@ TEST(DemoView, ATinyTerminalGetsWhatFits) {
 
 TEST(DemoView, WhatIsNotKnownYetIsADash) {
   const std::string text = joined(render_frame(Snapshot{}, 80, 24, false));
-  EXPECT_THAT(text, HasSubstr("- events"));
+  EXPECT_THAT(text, ::testing::ContainsRegex("in MongoDB +- +in SQLite +-"));
   EXPECT_THAT(render_line(Snapshot{}), HasSubstr("MongoDB - SQLite - page - queue - dead letters -"));
 }
 
@@ -127,6 +127,19 @@ TEST(DemoView, APlainLineHoldsTheSameFigures) {
 TEST(DemoView, ColoursTakeNoColumn) {
   EXPECT_EQ(columns("\x1b[1;36mab\x1b[0m→"), 3u);
   EXPECT_EQ(columns(""), 0u);
+}
+
+TEST(DemoView, AfterItsTimeTheClockHasNoEndAndWhatIsUnknownIsADash) {
+  Snapshot snapshot = busy();
+  EXPECT_THAT(joined(render_frame(snapshot, 80, 24, false)), HasSubstr("00:37 of 01:00"));
+  snapshot.elapsed = seconds(73);
+  snapshot.stored = std::nullopt;
+  snapshot.archived = 1;
+  const std::string text = joined(render_frame(snapshot, 80, 24, false));
+  EXPECT_THAT(text, HasSubstr(" 01:13  seed"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("of 01:00")));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("- events")));
+  EXPECT_THAT(text, HasSubstr("1 event\n"));
 }
 
 }  // namespace
