@@ -14,6 +14,8 @@ namespace {
 
 using testing::Mongo;
 
+constexpr int kRestartTries = 50;
+constexpr std::chrono::milliseconds kRestartPause{20};
 constexpr const char* kImpatient = "serverSelectionTimeoutMS=400&socketTimeoutMS=1500&connectTimeoutMS=400";
 
 // "mongodb://a:1,b:2/?replicaSet=x" as one URI for each host.
@@ -235,7 +237,9 @@ void Deployment::heal_all() {
   if (is_sandbox()) {
     for (size_t i = 0; i < members_.size(); ++i) {
       const int member = static_cast<int>(i);
-      if (members_[i].killed) (void)restart(member);
+      // While nobody is primary and the others are slow, an order finds no member that answers.
+      for (int tries = 0; members_[i].killed && !restart(member) && tries < kRestartTries; ++tries)
+        testing::internal::pause(kRestartPause);
       (void)resume(member);
       (void)heal(member);
     }

@@ -86,9 +86,16 @@ bson::Document without(bson::View document, std::string_view name) {
   return out.finish();
 }
 
+constexpr std::chrono::seconds kElectionPatience{20};
+
 const char* mode_of(const RelayKind& kind) { return kind.log ? "log" : "current"; }
 
 std::string exclude_end(const std::string& column) { return column + " <> '" + kEnd + "'"; }
+
+// A token that has more than `_data` (of an _id whose type the key doesn't tell) is stored as JSON.
+constexpr const char* kSqliteData =
+    "CASE WHEN token LIKE '{%' THEN json_extract(token, '$._data') ELSE token END";
+constexpr const char* kPostgresData = "CASE WHEN token LIKE '{%' THEN token::json ->> '_data' ELSE token END";
 
 class SqliteEnd final : public End {
  public:
@@ -104,7 +111,7 @@ class SqliteEnd final : public End {
   }
   std::string position() override {
     if (!has("tidemark_positions")) return "";
-    const auto rows = sqlite_query(path_, "SELECT token FROM tidemark_positions");
+    const auto rows = sqlite_query(path_, fmt::format("SELECT {} FROM tidemark_positions", kSqliteData));
     return rows.empty() ? "" : rows[0][0];
   }
   Documents documents() override {
@@ -125,10 +132,13 @@ class SqliteEnd final : public End {
   }
   int64_t rows_beyond_position() override {
     if (!has("orders") || !has("tidemark_positions")) return 0;
-    // A guard is the front of a token: it isn't greater than the token that it is the front of.
-    const auto rows = sqlite_query(path_, std::string("SELECT count(*) FROM orders WHERE ") +
-                                              (kind_.log ? "token" : "hex(token)") +
-                                              " > (SELECT token FROM tidemark_positions)");
+    // A guard is the front of a token: it isn't greater than the token that it is the front of. Of what was read again behind a
+    // rename it ends with FF, and the position follows when all of it has been.
+    const std::string id = kind_.log ? "token" : "hex(token)";
+    const auto rows = sqlite_query(
+        path_, fmt::format("SELECT count(*) FROM orders WHERE {0} > (SELECT {1} FROM tidemark_positions) "
+                           "AND {0} NOT LIKE '%FF'",
+                           id, kSqliteData));
     return std::stoll(rows[0][0]);
   }
   std::string lockable(bool) const override { return path_; }
@@ -159,7 +169,8 @@ class PostgresEnd final : public End {
   }
   std::string position() override {
     if (!has(positions_)) return "";
-    const auto rows = PostgresServer::query(uri_, "SELECT token FROM " + positions_);
+    const auto rows =
+        PostgresServer::query(uri_, fmt::format("SELECT {} FROM {}", kPostgresData, positions_));
     return rows.empty() ? "" : rows[0];
   }
   Documents documents() override {
@@ -182,9 +193,10 @@ class PostgresEnd final : public End {
   bool keeps_order() const override { return false; }
   int64_t rows_beyond_position() override {
     if (!has(table_) || !has(positions_)) return 0;
+    const std::string id = kind_.log ? "token" : "upper(encode(token, 'hex')) COLLATE \"C\"";
     return std::stoll(PostgresServer::query(
-        uri_, fmt::format("SELECT count(*) FROM {} WHERE {} > (SELECT token COLLATE \"C\" FROM {})", table_,
-                          kind_.log ? "token" : "upper(encode(token, 'hex'))", positions_))[0]);
+        uri_, fmt::format("SELECT count(*) FROM {0} WHERE {1} > (SELECT {2} FROM {3}) AND {1} NOT LIKE '%FF'",
+                          table_, id, kPostgresData, positions_))[0]);
   }
   std::string lockable(bool positions) const override { return positions ? positions_ : table_; }
 
@@ -209,13 +221,17 @@ class RenewedClient {
   explicit RenewedClient(std::string uri)
       : uri_(std::move(uri) + "&serverSelectionTimeoutMS=500&socketTimeoutMS=1000&connectTimeoutMS=500") {}
 
+  // Tries for as long as `patience`: an election may be under way.
   template <class Call>
-  auto ask(Call call) {
-    if (!client_) client_.emplace(uri_);
-    auto answer = call(*client_);
-    if (answer) return *answer;
-    client_.reset();
-    throw std::runtime_error(answer.error().describe());
+  auto ask(Call call, std::chrono::seconds patience = {}) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (true) {
+      if (!client_) client_.emplace(uri_);
+      auto answer = call(*client_);
+      if (answer) return *answer;
+      client_.reset();
+      if (std::chrono::steady_clock::now() >= deadline) throw std::runtime_error(answer.error().describe());
+    }
   }
 
  private:
@@ -300,7 +316,8 @@ class MongodbEnd final : public End {
   }
   std::string position() override { return position_in(client_, database_, "tidemark_positions"); }
   Documents documents() override {
-    const auto found = client_.ask([&](testing::Mongo& mongo) { return mongo.find(database_, "orders"); });
+    const auto found = client_.ask([&](testing::Mongo& mongo) { return mongo.find(database_, "orders"); },
+                                   kElectionPatience);
     Documents all;
     for (const bson::Document& document : found) {
       const std::string id = normal_id(document);

@@ -206,15 +206,19 @@ Status Faults::inflict_on_streams(const Fault& fault, Time now) {
 
 // To just before the oldest stored position: what is left is exactly what the relays still need.
 Status Faults::truncate_oplog() {
-  std::string oldest;
+  std::string oldest, all;
   for (const auto& relay : *world_.relays) {
     const std::string position = relay->position();
     if (position.empty())
       return fail(React::kRetry, "the position of relay " + relay->name() + " is unknown");
+    if (time_of_token(position) == bson::Timestamp{})
+      return fail(React::kConfig,
+                  "the position of relay " + relay->name() + " is no token's data: " + position);
+    all += fmt::format("; relay {} stood at {}", relay->index(), position);
     if (oldest.empty() || position < oldest) oldest = position;
   }
   const bson::Timestamp time = time_of_token(oldest);
-  truncated_.push_back(fmt::format("the oplog was cut at {}.{}", time.seconds, time.increment));
+  truncated_.push_back(fmt::format("the oplog was cut at {}.{}{}", time.seconds, time.increment, all));
   return world_.deployment->truncate_oplog(time);
 }
 

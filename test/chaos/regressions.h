@@ -9,6 +9,21 @@ inline constexpr const char* kRegressions[] = {
     "seed 16; writes 160; relays file; 77 crash-relay 0 31",
     // A file that may not grow (EFBIG) ended the relay, as no other full disk does.
     "seed 122; writes 116; relays file,sqlite-log-lanes; 27 cut-sink 0 66; 40 cut-sink 0 36",
+    // The oplog was cut at more than a relay had stored: a token with `_typeBits` is stored as JSON, which as a text is greater
+    // than any other relay's token, so that the smallest position was another one's.
+    "seed 43; writes 123; relays postgres-current,sqlite-current-lanes; 19 step-down 0 1; 33 truncate-oplog "
+    "0 1; "
+    "44 rollback 0 6; 65 kill-relay 0 99; 82 disk-full 0 145; 107 cut-sink 0 65",
+    "seed 30; writes 155; relays postgres-current,sqlite-log-lanes,postgres-current-lanes; 59 step-down 0 1; "
+    "118 stop-relay 1 139; 119 truncate-oplog 0 1; 130 crash-at-call 0 4; 131 rollback 0 6; 138 "
+    "crash-postgres 0 80",
+    "seed 791; writes 68; relays postgres-log-lanes,sqlite-log-lanes; 48 pause-relay 1 144; 67 "
+    "truncate-oplog 0 1",
+    // Both ends were compared while an election was under way.
+    "seed 1000; writes 184; relays mongodb-current-plain,file,mongodb-current; 72 kill-member 0 113; "
+    "84 crash-at-call 0 154; 94 rollback 0 6; 114 kill-cursors 1 1; 132 fail-position 2 37; 138 step-down 0 "
+    "1; "
+    "147 fail-aggregate 5 69; 177 truncate-oplog 0 1",
 };
 
 }  // namespace tidemark::chaos
