@@ -97,6 +97,9 @@ constexpr const char* kSqliteData =
     "CASE WHEN token LIKE '{%' THEN json_extract(token, '$._data') ELSE token END";
 constexpr const char* kPostgresData = "CASE WHEN token LIKE '{%' THEN token::json ->> '_data' ELSE token END";
 
+// Of what was read again behind a rename, which the position follows when all of it has been.
+const char* made_up(const RelayKind& kind) { return kind.log ? "%R%" : "%FF"; }
+
 class SqliteEnd final : public End {
  public:
   SqliteEnd(const RelayKind& kind, const Places& places, int index)
@@ -132,13 +135,12 @@ class SqliteEnd final : public End {
   }
   int64_t rows_beyond_position() override {
     if (!has("orders") || !has("tidemark_positions")) return 0;
-    // A guard is the front of a token: it isn't greater than the token that it is the front of. Of what was read again behind a
-    // rename it ends with FF, and the position follows when all of it has been.
+    // A guard is the front of a token: it isn't greater than the token that it is the front of.
     const std::string id = kind_.log ? "token" : "hex(token)";
     const auto rows = sqlite_query(
         path_, fmt::format("SELECT count(*) FROM orders WHERE {0} > (SELECT {1} FROM tidemark_positions) "
-                           "AND {0} NOT LIKE '%FF'",
-                           id, kSqliteData));
+                           "AND {0} NOT LIKE '{2}'",
+                           id, kSqliteData, made_up(kind_)));
     return std::stoll(rows[0][0]);
   }
   std::string lockable(bool) const override { return path_; }
@@ -195,8 +197,8 @@ class PostgresEnd final : public End {
     if (!has(table_) || !has(positions_)) return 0;
     const std::string id = kind_.log ? "token" : "upper(encode(token, 'hex')) COLLATE \"C\"";
     return std::stoll(PostgresServer::query(
-        uri_, fmt::format("SELECT count(*) FROM {0} WHERE {1} > (SELECT {2} FROM {3}) AND {1} NOT LIKE '%FF'",
-                          table_, id, kPostgresData, positions_))[0]);
+        uri_, fmt::format("SELECT count(*) FROM {0} WHERE {1} > (SELECT {2} FROM {3}) AND {1} NOT LIKE '{4}'",
+                          table_, id, kPostgresData, positions_, made_up(kind_)))[0]);
   }
   std::string lockable(bool positions) const override { return positions ? positions_ : table_; }
 
