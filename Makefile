@@ -27,7 +27,8 @@ deps-test:
 build: deps-build ## build the programs into build/release/bin/
 	@tools/build --programs release tidemark tidemark-sandbox
 
-run: deps-demo build ## the demo: events over HTTP to the live page and SQLite, through faults, and an audit at the end
+run: deps-demo ## the demo: events over HTTP to the live page and SQLite, through faults, and an audit at the end
+	@tools/build --programs release tidemark tidemark-sandbox
 	@$(BIN)/tidemark demo $(DEMO_ARGS)
 
 quick: deps-test ## the tests of what changed since main, and every unit test (build/dev; QUICK_ARGS=--list names them)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from suites import LIVES, Job
+from suites import LIVES, SHARDS, Job
 
 RUN_TESTS = pathlib.Path(__file__).resolve().parent / "run-tests"
 
@@ -158,6 +158,14 @@ class RunTests(unittest.TestCase):
         said = (self.build / "bin/tests/tidemark_planes_e2e_test.said").read_text()
         self.assertTrue(said.startswith(f"{tsan}/bin tsan "), said)
         self.assertIn(f"--gtest_filter={LIVES['tsan']['tidemark_planes_e2e_test']}", said)
+
+    def test_a_long_program_runs_in_parts(self):
+        for name in SHARDS:
+            self.program(name, "echo $GTEST_SHARD_INDEX of $GTEST_TOTAL_SHARDS >> $0.said", report(case("One")))
+        _, _, last = self.run_tests()
+        self.assertEqual(last, f"{sum(SHARDS.values())} passed, 0 failed, 0 skipped")
+        said = (self.build / "bin/tests/tidemark_e2e_test.said").read_text().splitlines()
+        self.assertEqual(sorted(said), ["0 of 3", "1 of 3", "2 of 3"])
 
     def test_a_life_that_no_case_is_called_is_a_failure(self):
         for name in LIVES["tsan"]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 UNKNOWN_SECONDS = 30.0
 UNKNOWN_WEIGHT = 0.6
+LONGEST_SHOWN = 12
 WEIGHT_MIN = 0.05  # a process that waits still costs something
 
 

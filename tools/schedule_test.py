@@ -51,5 +51,14 @@ class Costs(unittest.TestCase):
         self.assertTrue(table.endswith("| release/b | 20 | 5 |"), table)
 
 
+class Page(unittest.TestCase):
+    def test_shows_the_figures_that_a_clean_clone_begins_with(self):
+        root = pathlib.Path(__file__).resolve().parent.parent
+        text = (root / "docs/testing.md").read_text()
+        shown = text.split("<!-- times -->\n")[1].split("<!-- end of times -->")[0]
+        known = schedule.read_costs(root / "tools/times.json")
+        self.assertEqual(shown.strip(), schedule.table(known, schedule.LONGEST_SHOWN))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SANITIZER_FOLDERS = {"asan": "build/asan-ubsan", "tsan": "build/tsan"}
@@ -16,6 +16,14 @@ SANITIZER_SLOWDOWN = 2
 # Integration tests run a second time against a real replica set where there is one (test/support/sandbox.h).
 REAL_SERVER = bool(os.environ.get("TIDEMARK_TEST_MONGODB_URI") or shutil.which("mongod"))
 NEEDS_A_SERVER = r"integration|e2e|detection|sandbox_driver"
+
+# The longest programs run in parts beside each other (GoogleTest's shards): nearly all they do is wait.
+SHARDS = {
+    "tidemark_e2e_test": 3,
+    "tidemark_guard_e2e_test": 3,
+    "tidemark_detection_test": 2,
+    "tidemark_planes_e2e_test": 2,
+}
 
 # Lives of the whole program under a sanitizer: test program of the release build -> its cases. ASan gets what is hostile or
 # copies bytes, TSan what has all threads at work and what ends them.
@@ -45,7 +53,8 @@ class Job:
     server: str = "sandbox"
     cases: str = "*"       # GoogleTest's filter
     seconds: int = 0       # of a fuzzer
-    needs: list = field(default_factory=list)  # build folders that must be built before
+    shard: int = 0         # of `shards`
+    shards: int = 1
 
 
 def sanitizer_of(folder):
@@ -66,7 +75,10 @@ def jobs_of(folder, plain, timeout_s, fuzz_seconds):
     limit = timeout_s * (SANITIZER_SLOWDOWN if word else 1)
     jobs = []
     for program in programs_in(folder):
-        jobs.append(Job(f"{folder.name}/{program.name}", "gtest", program, folder, limit))
+        shards = SHARDS.get(program.name, 1)
+        for shard in range(shards):
+            part = f" {shard + 1} of {shards}" if shards > 1 else ""
+            jobs.append(Job(f"{folder.name}/{program.name}{part}", "gtest", program, folder, limit, shard=shard, shards=shards))
         if REAL_SERVER and not word and re.search(NEEDS_A_SERVER, program.name):
             jobs.append(Job(f"{folder.name}/{program.name} on a real server", "gtest", program, folder,
                             limit * REAL_SERVER_SLOWDOWN, "real"))
