@@ -225,13 +225,14 @@ std::string without_logins(std::string_view text) {
   std::string out;
   while (has_login(text)) {
     constexpr std::string_view kMarks = "\"'`";
-    const bool quoted = kMarks.find(text.front()) != kMarks.npos;
+    // Within a word it is an apostrophe.
+    const bool quoted = kMarks.find(text.front()) != kMarks.npos && (out.empty() || !is_alnum(out.back()));
     size_t end = quoted ? text.find(text.front(), 1) : text.find_first_of(" \t\n\"'`");
-    if (end == 0) end = 1;  // a blank
+    if (end == 0) end = 1;  // a blank, an apostrophe
     const size_t begin = quoted ? 1 : 0;
     const std::string_view part = text.substr(begin, std::min(end, text.size()) - begin);
     if (quoted && !has_login(part)) {
-      // An apostrophe, or something harmless: what is in it is looked at like the rest.
+      // Something harmless: what is in it is looked at like the rest.
       out.append(1, text.front());
       text.remove_prefix(1);
       continue;

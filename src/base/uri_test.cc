@@ -82,7 +82,7 @@ TEST(WithoutQuotations, ShowsTheWordsAlone) {
 }
 
 TEST(WithoutLogins, ShowsAMessageWithoutThePasswordsThatItQuotes) {
-  EXPECT_EQ(without_logins("\"http://u:s3cret@h:1\" is no address"), "\"http://u:***@h:1\" is no address");
+  EXPECT_EQ(without_logins("\"http://u:s3cret@h:1\" is no address"), "\"http://***@h:1\" is no address");
   EXPECT_EQ(without_logins("`mongodb://u:s3cret@h` is no name"), "`mongodb://u:***@h` is no name");
   EXPECT_EQ(without_logins("it's \"postgres://u:s3 cret@h/d\", isn't it?"),
             "it's \"postgres://u:***@h/d\", isn't it?");

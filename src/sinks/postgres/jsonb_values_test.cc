@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/arbitrary_bson.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "bson/json.h"
 #include "support/change_events.h"
 
