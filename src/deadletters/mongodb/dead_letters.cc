@@ -89,11 +89,13 @@ class MongodbDeadLetters final : public DeadLetterStore {
   Status open(std::stop_token stop) override {
     look(stop);
     TIDEMARK_TRY(create(stop));
+    made_ = true;
     if (uuid_.empty()) uuid_ = uuid(stop).value_or("");
     return {};
   }
+
   Result<LetterFate> put(const DeadLetter& letter, std::stop_token stop) override {
-    if (clock_.now() - looked_at_ >= kLookEvery && !look(stop)) TIDEMARK_TRY(open(stop));
+    if (!made_ || (clock_.now() - looked_at_ >= kLookEvery && !look(stop))) TIDEMARK_TRY(open(stop));
     // With the bytes the text can be left out; a letter without them is its text.
     const size_t needed = size_of(letter) - (letter.bytes.empty() ? 0 : letter.event.size());
     if (needed > kLetterBytesMax) {
@@ -212,6 +214,7 @@ class MongodbDeadLetters final : public DeadLetterStore {
     if (uuid_.empty() || *now == uuid_) return true;
     if (!lost_) log::error("{}", loss().describe());
     lost_ = true;
+    made_ = false;
     uuid_.clear();
     return false;
   }
@@ -235,6 +238,7 @@ class MongodbDeadLetters final : public DeadLetterStore {
   Clock& clock_;
   std::string uuid_;  // of the collection as it was opened; empty = not known
   Mono looked_at_{};
+  bool made_ = false;  // it is there, with its index, as far as is known
   bool lost_ = false;  // it was another one before
 };
 
