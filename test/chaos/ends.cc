@@ -1,25 +1,21 @@
-#include "chaos/ends.h"
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "bson/json.h"
 #include "bson/json_reader.h"
+#include "chaos/ends_parts.h"
 #include "chaos/writer.h"
 #include "core/position.h"
-#include "e2e/destination.h"
-#include "support/postgres.h"
 
 namespace tidemark::chaos {
 namespace {
 
-using e2e::sqlite_query;
 using nlohmann::json;
-using testing::PostgresServer;
 
 const std::string kEnd = kEndId;
 
@@ -35,28 +31,12 @@ int64_t version_in(const json& document) {
   return document.is_object() && document.contains("v") ? number(document["v"]) : -1;
 }
 
-json parsed(const std::string& text) { return json::parse(text, nullptr, false); }
-
-// What an update set, else the document.
-int64_t version_of(const std::string& op, const json& document, const json& update) {
-  if (op != "update") return version_in(document);
-  return update.is_object() && update.contains("updatedFields") ? version_in(update["updatedFields"]) : -1;
-}
-
 std::string bytes_of(bson::View document) {
   return {reinterpret_cast<const char*>(document.data()), document.size()};
 }
 
 bson::View view_of(const std::string& bytes) {
   return bson::View::parse({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}).value();
-}
-
-// A row's text read back into the bytes that it stands for.
-std::string bytes_of_json(const std::string& text) {
-  const auto document = bson::read_json(text);
-  if (!document)
-    throw std::runtime_error("a row that doesn't read back: " + document.error().what + ": " + text);
-  return bytes_of(*document);
 }
 
 bson::Document sorted(bson::View document, bool array) {
@@ -88,140 +68,13 @@ bson::Document without(bson::View document, std::string_view name) {
 
 constexpr std::chrono::seconds kElectionPatience{20};
 
-const char* mode_of(const RelayKind& kind) { return kind.log ? "log" : "current"; }
-
-std::string exclude_end(const std::string& column) { return column + " <> '" + kEnd + "'"; }
-
-// A token that has more than `_data` (of an _id whose type the key doesn't tell) is stored as JSON.
-constexpr const char* kSqliteData =
-    "CASE WHEN token LIKE '{%' THEN json_extract(token, '$._data') ELSE token END";
-constexpr const char* kPostgresData = "CASE WHEN token LIKE '{%' THEN token::json ->> '_data' ELSE token END";
-
-// Of what was read again behind a rename, which the position follows when all of it has been.
-const char* made_up(const RelayKind& kind) { return kind.log ? "%R%" : "%FF"; }
-
-class SqliteEnd final : public End {
- public:
-  SqliteEnd(const RelayKind& kind, const Places& places, int index)
-      : kind_(kind), path_(fmt::format("{}/relay{}.db", places.folder, index)) {}
-
-  std::string toml() const override {
-    return fmt::format(
-        "[pipeline.sink]\ntype = \"sqlite\"\npath = \"{}\"\ntable = \"orders\"\nmode = \"{}\"\nbusy_timeout "
-        "= "
-        "\"20ms\"\n",
-        path_, mode_of(kind_));
-  }
-  std::string position() override {
-    if (!has("tidemark_positions")) return "";
-    const auto rows = sqlite_query(path_, fmt::format("SELECT {} FROM tidemark_positions", kSqliteData));
-    return rows.empty() ? "" : rows[0][0];
-  }
-  Documents documents() override {
-    Documents all;
-    if (!has("orders")) return all;
-    for (const auto& row : sqlite_query(path_, "SELECT id, doc FROM orders WHERE " + exclude_end("id")))
-      all.emplace(normal_json(row[0]), bytes_of_json(row[1]));
-    return all;
-  }
-  std::vector<LoggedEvent> events() override {
-    std::vector<LoggedEvent> all;
-    if (!has("orders")) return all;
-    for (const auto& row : sqlite_query(path_, "SELECT token, op, id, doc, \"update\" FROM orders WHERE " +
-                                                   exclude_end("id") + " ORDER BY rowid"))
-      all.push_back(
-          {row[0], row[1], normal_json(row[2]), version_of(row[1], parsed(row[3]), parsed(row[4]))});
-    return all;
-  }
-  int64_t rows_beyond_position() override {
-    if (!has("orders") || !has("tidemark_positions")) return 0;
-    // A guard is the front of a token: it isn't greater than the token that it is the front of.
-    const std::string id = kind_.log ? "token" : "hex(token)";
-    const auto rows = sqlite_query(
-        path_, fmt::format("SELECT count(*) FROM orders WHERE {0} > (SELECT {1} FROM tidemark_positions) "
-                           "AND {0} NOT LIKE '{2}'",
-                           id, kSqliteData, made_up(kind_)));
-    return std::stoll(rows[0][0]);
-  }
-  std::string lockable(bool) const override { return path_; }
-
- private:
-  // A file that nobody made yet is not made by looking.
-  bool has(const std::string& table) const {
-    return std::filesystem::exists(path_) &&
-           !sqlite_query(path_, "SELECT 1 FROM sqlite_master WHERE name = '" + table + "'").empty();
-  }
-  const RelayKind& kind_;
-  const std::string path_;
-};
-
-class PostgresEnd final : public End {
- public:
-  PostgresEnd(const RelayKind& kind, const Places& places, int index)
-      : kind_(kind),
-        uri_(places.postgres_uri),
-        table_(fmt::format("relay{}", index)),
-        positions_(fmt::format("positions{}", index)) {}
-
-  std::string toml() const override {
-    return fmt::format(
-        "[pipeline.sink]\ntype = \"postgres\"\nuri = \"{}\"\ntable = \"{}\"\nmode = \"{}\"\nposition_table = "
-        "\"{}\"\nconnect_timeout = \"500ms\"\nstatement_timeout = \"200ms\"\n",
-        uri_, table_, mode_of(kind_), positions_);
-  }
-  std::string position() override {
-    if (!has(positions_)) return "";
-    const auto rows =
-        PostgresServer::query(uri_, fmt::format("SELECT {} FROM {}", kPostgresData, positions_));
-    return rows.empty() ? "" : rows[0];
-  }
-  Documents documents() override {
-    Documents all;
-    if (!has(table_)) return all;
-    for (const json& row : rows("json_build_array(id, doc::text)"))
-      all.emplace(normal_json(row[0].get<std::string>()), bytes_of_json(row[1].get<std::string>()));
-    return all;
-  }
-  bool keeps_order_of_fields() const override { return false; }
-  std::vector<LoggedEvent> events() override {
-    std::vector<LoggedEvent> all;
-    if (!has(table_)) return all;
-    for (const json& row : rows("json_build_array(token, op, id::text, doc, \"update\")")) {
-      const std::string op = row[1];
-      all.push_back({row[0], op, normal_json(row[2].get<std::string>()), version_of(op, row[3], row[4])});
-    }
-    return all;
-  }
-  bool keeps_order() const override { return false; }
-  int64_t rows_beyond_position() override {
-    if (!has(table_) || !has(positions_)) return 0;
-    const std::string id = kind_.log ? "token" : "upper(encode(token, 'hex')) COLLATE \"C\"";
-    return std::stoll(PostgresServer::query(
-        uri_, fmt::format("SELECT count(*) FROM {0} WHERE {1} > (SELECT {2} FROM {3}) AND {1} NOT LIKE '{4}'",
-                          table_, id, kPostgresData, positions_, made_up(kind_)))[0]);
-  }
-  std::string lockable(bool positions) const override { return positions ? positions_ : table_; }
-
- private:
-  bool has(const std::string& table) const {
-    return PostgresServer::query(uri_, "SELECT to_regclass('" + table + "') IS NOT NULL")[0] == "t";
-  }
-  std::vector<json> rows(const std::string& columns) const {
-    std::vector<json> all;
-    for (const std::string& row : PostgresServer::query(
-             uri_, "SELECT " + columns + " FROM " + table_ + " WHERE " + exclude_end("id::text")))
-      all.push_back(json::parse(row));
-    return all;
-  }
-  const RelayKind& kind_;
-  const std::string uri_, table_, positions_;
-};
-
 // A client alone waits 5 s before it asks a member again that has just failed, so each failure gets a new one.
 class RenewedClient {
  public:
   explicit RenewedClient(std::string uri)
-      : uri_(std::move(uri) + "&serverSelectionTimeoutMS=500&socketTimeoutMS=1000&connectTimeoutMS=500") {}
+      : uri_(std::move(uri) +
+             "&serverSelectionTimeoutMS=500&socketTimeoutMS="
+             "1000&connectTimeoutMS=500") {}
 
   // Tries for as long as `patience`: an election may be under way.
   template <class Call>
@@ -263,12 +116,15 @@ class FileEnd final : public End {
         client_(places.mongodb_uri) {}
 
   std::string toml() const override {
-    const std::string sink =
-        fmt::format("[pipeline.sink]\ntype = \"file\"\npath = \"{}\"\nrotate_bytes = \"16KiB\"\n", path_);
+    const std::string sink = fmt::format(
+        "[pipeline.sink]\ntype = \"file\"\npath = "
+        "\"{}\"\nrotate_bytes = \"16KiB\"\n",
+        path_);
     if (!kind_.mongodb_position)
       return sink + fmt::format("[pipeline.position]\ntype = \"file\"\npath = \"{}\"\n", position_path_);
     return sink + fmt::format(
-                      "[pipeline.position]\ntype = \"mongodb\"\nuri = \"{}\"\ndatabase = \"{}\"\nlease_ttl = "
+                      "[pipeline.position]\ntype = \"mongodb\"\nuri = "
+                      "\"{}\"\ndatabase = \"{}\"\nlease_ttl = "
                       "\"12s\"\n",
                       uri_, database_);
   }
@@ -311,7 +167,8 @@ class MongodbEnd final : public End {
 
   std::string toml() const override {
     return fmt::format(
-        "[pipeline.sink]\ntype = \"mongodb\"\nuri = \"{}\"\ndatabase = \"{}\"\ncollection = \"orders\"\nmode "
+        "[pipeline.sink]\ntype = \"mongodb\"\nuri = \"{}\"\ndatabase = "
+        "\"{}\"\ncollection = \"orders\"\nmode "
         "= "
         "\"current\"\ntransaction = \"{}\"\nlease_ttl = \"12s\"\n",
         uri_, database_, kind_.transaction ? "auto" : "off");
@@ -336,12 +193,24 @@ class MongodbEnd final : public End {
 
 }  // namespace
 
+int64_t version_of(const std::string& op, const json& document, const json& update) {
+  if (op != "update") return version_in(document);
+  return update.is_object() && update.contains("updatedFields") ? version_in(update["updatedFields"]) : -1;
+}
+
+std::string bytes_of_json(const std::string& text) {
+  const auto document = bson::read_json(text);
+  if (!document)
+    throw std::runtime_error("a row that doesn't read back: " + document.error().what + ": " + text);
+  return bytes_of(*document);
+}
+
 std::unique_ptr<End> End::make(const RelayKind& kind, const Places& places, int index) {
   switch (kind.sink) {
     case SinkType::kSqlite:
-      return std::make_unique<SqliteEnd>(kind, places, index);
+      return make_sqlite_end(kind, places, index);
     case SinkType::kPostgres:
-      return std::make_unique<PostgresEnd>(kind, places, index);
+      return make_postgres_end(kind, places, index);
     case SinkType::kFile:
       return std::make_unique<FileEnd>(kind, places, index);
     case SinkType::kMongodb:
@@ -367,6 +236,25 @@ std::map<std::string, int64_t> versions(const Documents& documents) {
     all.emplace(id, v && v->integer() ? *v->integer() : -1);
   }
   return all;
+}
+
+bool doubles_a_name(bson::View document) {
+  std::set<std::string_view> names;
+  for (const auto& field : document) {
+    if (!names.insert(field.key()).second) return true;
+    if (field.is_document() && doubles_a_name(field.document())) return true;
+  }
+  return false;
+}
+
+Documents take_doubled(Documents& documents) {
+  Documents taken;
+  for (auto it = documents.begin(); it != documents.end();) {
+    const auto next = std::next(it);
+    if (doubles_a_name(view_of(it->second))) taken.insert(documents.extract(it));
+    it = next;
+  }
+  return taken;
 }
 
 Documents sorted_by_name(const Documents& documents) {

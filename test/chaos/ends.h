@@ -29,6 +29,8 @@ struct Places {
 using Documents = std::map<std::string, std::string>;
 // The same with the fields of each document and sub-document in the order of their names, for what keeps no order.
 Documents sorted_by_name(const Documents& documents);
+// Takes out those with a field name that stands twice.
+Documents take_doubled(Documents& documents);
 
 class End {
  public:
@@ -46,6 +48,9 @@ class End {
   // In a kind that is.
   virtual std::vector<LoggedEvent> events() { return {}; }
   virtual bool keeps_order() const { return true; }
+  // A document with a name that stands twice has no place here: its event is a dead letter.
+  virtual bool rejects_doubled() const { return false; }
+  virtual std::vector<LoggedEvent> letters() { return {}; }
   // How many rows have a newer token than the stored position, as one look finds it.
   virtual int64_t rows_beyond_position() { return 0; }
   // What a fault can lock: the database of SQLite, a table of PostgreSQL, of the rows or of the positions.

@@ -46,7 +46,9 @@ std::string tables(const std::string& rows, const std::string& positions) {
 TEST(EndTest, APositionIsItsDataAlsoWhereTheWholeTokenIsStoredInSqlite) {
   const TempFolder folder;
   execute(folder.file("relay0.db"), tables("orders", "tidemark_positions"));
-  const auto end = End::make(*find_relay_kind("sqlite-log"), {.folder = folder.path()}, 0);
+  Places places;
+  places.folder = folder.path();
+  const auto end = End::make(*find_relay_kind("sqlite-log"), places, 0);
   expect_data(*end);
 }
 
@@ -55,7 +57,9 @@ TEST(EndTest, APositionIsItsDataAlsoWhereTheWholeTokenIsStoredInPostgres) {
   PostgresServer server;
   const std::string uri = server.create_schema();
   PostgresServer::query(uri, tables("relay0", "positions0"));
-  const auto end = End::make(*find_relay_kind("postgres-log"), {.postgres_uri = uri}, 0);
+  Places places;
+  places.postgres_uri = uri;
+  const auto end = End::make(*find_relay_kind("postgres-log"), places, 0);
   expect_data(*end);
 }
 

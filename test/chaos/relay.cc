@@ -31,7 +31,7 @@ std::string source_toml(const RelaySetup& setup, SeededRandom& random) {
       kBatchSizes[random.below(4)], setup.index);
 }
 
-std::string pipeline_toml(const RelaySetup& setup, const std::string& sink) {
+std::string pipeline_toml(const RelaySetup& setup, const std::string& sink, bool rejects) {
   SeededRandom random(setup.seed * 31 + static_cast<uint64_t>(setup.index));
   constexpr int kEventsMax[] = {1, 4, 25, 1000};
   constexpr int kUnsavedMax[] = {5, 50, 100'000};
@@ -39,8 +39,9 @@ std::string pipeline_toml(const RelaySetup& setup, const std::string& sink) {
              "[[pipeline]]\nname = \"orders\"\nlanes = {}\nretry_initial = \"10ms\"\nretry_max = "
              "\"80ms\"\nread_wait = \"40ms\"\nidle_save = \"100ms\"\nbatch_events_max = "
              "{}\nunsaved_events_max = "
-             "{}\ndrain_timeout = \"5s\"\n\n",
-             setup.kind->lanes, kEventsMax[random.below(4)], kUnsavedMax[random.below(3)]) +
+             "{}\ndrain_timeout = \"5s\"\non_reject = \"{}\"\n\n",
+             setup.kind->lanes, kEventsMax[random.below(4)], kUnsavedMax[random.below(3)],
+             rejects ? "dead_letter" : "stop") +
          source_toml(setup, random) + "\n" + sink +
          (setup.places.keeps_logs
               ? fmt::format("[log]\nfile = \"{}/relay{}.log\"\n", setup.places.folder, setup.index)
@@ -57,7 +58,7 @@ Relay::Relay(const RelaySetup& setup)
     : setup_(setup),
       end_(End::make(*setup.kind, setup.places, setup.index)),
       config_(fmt::format("{}/relay{}.toml", setup.places.folder, setup.index)) {
-  std::ofstream(config_) << pipeline_toml(setup, end_->toml());
+  std::ofstream(config_) << pipeline_toml(setup, end_->toml(), end_->rejects_doubled());
 }
 
 Relay::~Relay() = default;

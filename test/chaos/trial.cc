@@ -82,6 +82,7 @@ class Trial {
                                                      .database = places_.database,
                                                      .seed = schedule_.seed,
                                                      .writes = schedule_.writes,
+                                                     .moves = !workshop_.consumers,
                                                      .go_on_to = place_of_fault(0)});
     for (const auto& consumer : consumers_) consumer->count_writes([this] { return writer_->tried(); });
     return {};
@@ -173,8 +174,10 @@ class Trial {
         ended_transactions = end_left_transactions(waiting);
       if (now() > deadline) {
         for (Relay* relay : waiting)
-          find(fmt::format("relay {} did not reach the last write within {} s; its position is {}: {}",
-                           relay->name(), patience.count(), relay->position(), relay->last_words()));
+          find(
+              fmt::format("relay {} did not reach the last write within {} s; "
+                          "its position is {}: {}",
+                          relay->name(), patience.count(), relay->position(), relay->last_words()));
         return false;
       }
       testing::internal::pause(milliseconds(10));
@@ -209,40 +212,65 @@ class Trial {
       if (relay->kind().log) {
         compare_log(*relay, history);
       } else {
-        compare_documents(*relay, *source);
+        compare_documents(*relay, *source, history);
       }
     }
     for (const auto& consumer : consumers_) {
-      const LogFindings found = check_log(history, consumer->events(), true);
+      const LogFindings found = check_log(history, consumer->events(), {});
       (consumer->kind() == ConsumerKind::kStock ? verdict_.stock : verdict_.in_memory) = {found.lost,
                                                                                           found.repeated};
     }
   }
 
   void compare_log(Relay& relay, const History& history) {
-    const LogFindings found = check_log(history, relay.end().events(), relay.end().keeps_order());
+    End& end = relay.end();
+    std::vector<LoggedEvent> events = end.events();
+    for (LoggedEvent& letter : end.letters()) events.push_back(std::move(letter));
+    const LogFindings found = check_log(
+        history, events, {.keeps_order = end.keeps_order(), .rejects_doubled = end.rejects_doubled()});
     verdict_.tidemark.lost += found.lost;
     const bool at_least_once = relay.kind().sink == SinkType::kFile;
     (at_least_once ? verdict_.repeated : verdict_.tidemark.duplicates) += found.repeated;
     const bool repeated = found.repeated > 0 && !at_least_once;
     if (found.clean() && !repeated) return;
-    std::string text =
-        fmt::format("relay {}: {} events lost, {} invented, {} repeated, {} documents out of order",
-                    relay.name(), found.lost, found.invented, found.repeated, found.disordered);
+    std::string text = fmt::format(
+        "relay {}: {} events lost, {} invented, {} "
+        "repeated, {} documents out of order",
+        relay.name(), found.lost, found.invented, found.repeated, found.disordered);
     for (const std::string& example : found.examples) text += "\n    " + example;
     find(std::move(text));
   }
 
-  void compare_documents(Relay& relay, const Documents& source) {
+  // Of a document that the sink can't hold there is a letter, and its row is as old as it may be.
+  void set_aside_doubled(Relay& relay, const History& history, Documents& source, Documents& rows) {
+    const std::vector<LoggedEvent> letters = relay.end().letters();
+    for (const LoggedEvent& letter : letters)
+      if (!history.may_be_rejected(letter))
+        find(fmt::format("relay {}: {} of {} with v = {} was rejected without need", relay.name(), letter.op,
+                         letter.id, letter.n));
+    const Documents doubled = take_doubled(source);
+    for (const auto& [id, v] : versions(doubled)) {
+      rows.erase(id);
+      const bool kept = std::any_of(
+          letters.begin(), letters.end(),
+          [&id = id, v = v](const LoggedEvent& letter) { return letter.id == id && letter.n == v; });
+      if (kept) continue;
+      ++verdict_.tidemark.lost;
+      find(fmt::format("relay {}: {} has a name twice, and v = {} of it is no letter", relay.name(), id, v));
+    }
+  }
+
+  void compare_documents(Relay& relay, Documents source, const History& history) {
     const auto rows = [](const Documents& documents) {
       std::vector<guard::Row> all;
       for (const auto& [id, document] : documents) all.push_back({id, document});
       return guard::SortedRows(std::move(all));
     };
     const bool in_order = relay.end().keeps_order_of_fields();
+    Documents there = relay.end().documents();
+    if (relay.end().rejects_doubled()) set_aside_doubled(relay, history, source, there);
     guard::SortedRows left = rows(in_order ? source : sorted_by_name(source));
-    guard::SortedRows right =
-        rows(in_order ? relay.end().documents() : sorted_by_name(relay.end().documents()));
+    guard::SortedRows right = rows(in_order ? there : sorted_by_name(there));
     const auto compared = guard::compare(left, right, kIdsMax);
     if (!compared) return find("relay " + relay.name() + ": " + compared.error().describe());
     if (compared->equal()) return;

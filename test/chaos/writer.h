@@ -1,6 +1,7 @@
-// The application of a trial: writes to one collection, one write after the other and each acknowledged by the majority, and
-// remembers what was acknowledged and what it doesn't know. Runs on a thread of its own; the counters may be read from any
-// thread, the history after join(). The same seed makes the same writes as long as the same ones succeed.
+// The application of a trial: writes to one collection, one write after the other and each acknowledged by the majority,
+// replaces and renames the collection now and then, and remembers what was acknowledged and what it doesn't know. Runs on a
+// thread of its own; the counters may be read from any thread, the history after join(). The same seed makes the same writes
+// as long as the same ones succeed.
 #pragma once
 
 #include <atomic>
@@ -26,6 +27,7 @@ struct WriterOptions {
   std::string database;
   uint64_t seed = 0;
   int writes = 0;
+  bool moves = true;        // whether the collection is replaced and renamed, too
   int pause_us = 1'000;     // between two writes
   int go_on_to = kNoLimit;  // see go_on_to()
 };
@@ -56,10 +58,21 @@ class Writer {
  private:
   struct Client;
   struct Slot;
+  struct Planned;
   void run(std::stop_token stop);
+  Planned plan(const Slot& slot, Op op);
+  void settle(Slot& slot, Planned planned, bool known);
+  void check_met(const Planned& planned, int64_t met);
   void write_one(Slot& slot);
   void write_transaction();
   Slot& any_slot();
+  // What happens to the whole collection; writer_moves.cc.
+  void move_collection();
+  void replace_collection(uint64_t how);
+  void move_away(bool other_database, bool back);
+  bool fill(const std::string& database, const std::string& collection,
+            const std::vector<bson::Document>& documents);
+  int run_until_known(const std::string& database, const std::string& command, bool renames);
 
   const WriterOptions options_;
   std::unique_ptr<Client> client_;
@@ -68,6 +81,7 @@ class Writer {
   uint64_t unknown_ = 0;
   int64_t next_n_ = 0;
   std::string contradiction_;
+  int moves_ = 0;
   std::atomic<int> tried_ = 0;
   std::atomic<int> limit_;
   std::atomic<bool> done_ = false;
