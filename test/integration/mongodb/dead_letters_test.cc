@@ -61,9 +61,9 @@ class KeptLog final : public LogWriter {
 TEST_F(MongodbDeadLetters, OfACollectionThatIsDroppedUnderTheRunningProcessAreMissedAloud) {
   const auto kept = std::make_shared<KeptLog>();
   init_log(LogLevel::kWarn, kept);
-  auto store = opened();
-  auto beside = opened();  // as the guard and the page have one of their own
-  ASSERT_TRUE(store->put(letter("82A"), {}));
+  auto store = opened(at.make());
+  auto beside = opened(at.make());  // as the guard and the page have one of their own
+  ASSERT_TRUE(store->put(a_letter("82A"), {}));
   EXPECT_EQ(beside->count("orders"), 1u);
   ASSERT_TRUE(at.mongo().run(at.database(), R"({"drop": "dead"})"));
   // Made again, with its index; what was in it is not there, and that is said.
@@ -74,13 +74,13 @@ TEST_F(MongodbDeadLetters, OfACollectionThatIsDroppedUnderTheRunningProcessAreMi
   EXPECT_NE(counted.error().what.find("dropped"), std::string::npos) << counted.error().what;
   EXPECT_NE(kept->text.find(at.database() + ".dead"), std::string::npos) << kept->text;
   ASSERT_TRUE(store->open({}));
-  ASSERT_TRUE(store->put(letter("82B"), {}));
-  EXPECT_EQ(ids(*store->list("orders", "", 10)), std::vector<std::string>{"82B"});
+  ASSERT_TRUE(store->put(a_letter("82B"), {}));
+  EXPECT_EQ(ids_of(store->list("orders", "", 10)), std::vector<std::string>{"82B"});
   const auto indexes = at.mongo().run(at.database(), R"({"listIndexes": "dead"})");
   ASSERT_TRUE(indexes) << indexes.error().describe();
   EXPECT_NE(bson::to_json(indexes->view()).find("pipeline_1_id_1"), std::string::npos);
   EXPECT_FALSE(store->count("orders")) << "the loss stands until somebody has seen it and restarts";
-  EXPECT_EQ(opened()->count("orders"), 1u);
+  EXPECT_EQ(opened(at.make())->count("orders"), 1u);
   init_log(LogLevel::kOff);
 }
 

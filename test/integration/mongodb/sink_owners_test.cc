@@ -5,6 +5,7 @@
 #include "core/position_store.h"
 #include "integration/mongodb/fixture.h"
 #include "mongo/client.h"
+#include "sinks/mongodb/component.h"
 #include "sinks/mongodb/writer.h"
 
 namespace tidemark::testing {
@@ -75,7 +76,8 @@ TEST_F(MongodbOwners, ADeleteOrADropOfAnotherCollectionTouchesNothing) {
 }
 
 TEST_F(MongodbOwners, ADropOfItsCollectionGivesThePlaceBackAlsoWithinABatchAndWithATransaction) {
-  auto sink = make_mongodb_transactional(pattern("{database}_{collection}"), at.context()).value();
+  auto sink =
+      mongodb_sink_component().transactional(pattern("{database}_{collection}"), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   const auto batch = batch_of({change_of(1, "insert", "a_b", "c", "x"), change_of(2, "drop", "a_b", "c"),
                                change_of(3, "insert", "a", "b_c", "y")});
@@ -119,7 +121,7 @@ TEST_F(MongodbOwners, ACollectionThatSomebodyDroppedIsNotMadeAnewEmptyAtTheNextS
     (void)at.mongo().run(at.database(), R"({"dropDatabase": 1})");
     ASSERT_TRUE(opened(pattern(collection))->write(inserts(1, 3)->events(), {}));
     ASSERT_TRUE(at.mongo().drop(at.database(), "orders"));
-    auto sink = make_mongodb_sink(pattern(collection), at.context()).value();
+    auto sink = mongodb_sink_component().plain(pattern(collection), at.context()).value();
     const Status start = sink->open({});
     EXPECT_EQ(start.has_value(), std::string_view(collection) != "orders");
     const auto written = start ? sink->write(inserts(4, 1)->events(), {}) : write_failed(start.error());
@@ -206,7 +208,7 @@ TEST_F(MongodbOwners, AViewOrACappedCollectionAmongManyIsOneReject) {
     EXPECT_EQ(failed.error().error.react, React::kReject) << failed.error().error.describe();
     EXPECT_TRUE(sink->write(batch_of({change_of(2, "insert", "shop", "plain", "x")})->events(), {}));
   }
-  auto alone = make_mongodb_sink(pattern("capped"), at.context()).value();
+  auto alone = mongodb_sink_component().plain(pattern("capped"), at.context()).value();
   const Status refused = alone->open({});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().react, React::kConfig);
@@ -217,7 +219,7 @@ TEST_F(MongodbOwners, AViewOrACappedCollectionAmongManyIsOneReject) {
 constexpr uint32_t kMany = 2'500;
 
 TEST_F(MongodbOwners, ADropIsDoneInPartsAndGoesOnWhereItWas) {
-  auto sink = make_mongodb_transactional(at.sink_settings("current"), at.context()).value();
+  auto sink = mongodb_sink_component().transactional(at.sink_settings("current"), at.context()).value();
   ASSERT_TRUE(sink->open_and_load({"orders", "f", "d"}, {}));
   ASSERT_TRUE(sink->write(inserts(1, kMany)->events(), position_at(kMany), {}));
   const auto drop = batch_of({change_event(kMany + 1, "drop", "{}")});
