@@ -86,7 +86,7 @@ struct RowChange {
   // the one in its guard); none where that is known already, or there is no shard key.
   bson::View if_key;
   // The document may have had its `_id` in another form before (1, then NumberLong(1)): rows under other_forms() that
-  // are older go as well. A put needs that only where its own row isn't there yet or isn't older (a replay).
+  // are older go as well.
   bool replaces_forms = false;
   // Of a removal: it is the row of a document that lives on under another form of its `_id`.
   bool old_form = false;

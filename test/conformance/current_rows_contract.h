@@ -119,6 +119,19 @@ TYPED_TEST_P(CurrentRowsContract, ADocumentWhoseIdChangesItsTypeStaysOneRow) {
   }
 }
 
+// What a look-up or a re-read shows is ahead of the stream: the row has the form of the end already while the stream goes
+// through the forms before it.
+TYPED_TEST_P(CurrentRowsContract, ADocumentThatIsShownAheadOfItsTypeStaysOneRow) {
+  const std::string old = R"({"_id":{"$numberInt":"1"}})", now = R"({"_id":{"$numberDecimal":"1"}})";
+  this->expect_rows({{"insert", old, old},
+                     {"update", old, now},
+                     {"delete", old},
+                     {"insert", old, old},
+                     {"replace", now, now}},
+                    {5});
+  this->expect_rows({{"insert", now, now}, {"insert", old, old}, {"replace", now, now}}, {3});
+}
+
 TYPED_TEST_P(CurrentRowsContract, AnInsertBeforeTheDeleteOfADocumentThatMovedToAnotherShardStays) {
   using Changes = std::vector<typename TestFixture::Change>;
   const Changes moved = {{"insert", R"({"_id":1,"k":1})", R"({"_id":1,"k":1})"},
@@ -236,6 +249,7 @@ TYPED_TEST_P(CurrentRowsContract, WhatLivesStandsThereHoweverTheShardsInterleave
 }
 
 REGISTER_TYPED_TEST_SUITE_P(CurrentRowsContract, ADocumentWhoseIdChangesItsTypeStaysOneRow,
+                            ADocumentThatIsShownAheadOfItsTypeStaysOneRow,
                             AnInsertBeforeTheDeleteOfADocumentThatMovedToAnotherShardStays,
                             ShardKeysMayBePathsAndAbsentOrOfAnotherType,
                             ATransformThatTakesTheShardKeyAwayCostsNoRow,

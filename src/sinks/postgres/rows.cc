@@ -94,7 +94,8 @@ WriteResult RowWriter::prepare(Connection& connection, std::span<const Event> ev
   if (known_.size() > kKnownTablesMax) known_.clear();
   if (owners_.size() > kKnownTablesMax) owners_.clear();
   if (auto settled = settle_tables(connection, stop); !settled) return settled;
-  return mode_ == Mode::kCurrent ? lay_out_other_forms(connection, std::move(stop)) : WriteResult();
+  if (mode_ == Mode::kCurrent) lay_out_other_forms();
+  return {};
 }
 
 // --- layout
@@ -147,67 +148,26 @@ void RowWriter::lay_out_current() {
   }
 }
 
-// Rows that stand under an older form of a replaced document's `_id`. A row that is there under the present form and older
-// than its event shows that there is none; the rest is asked for in one round trip for each table.
-WriteResult RowWriter::lay_out_other_forms(Connection& connection, std::stop_token stop) {
-  std::map<uint32_t, std::vector<const RowChange*>> by_table;
+// Rows that stand under an older form of a replaced document's `_id`. That there is a row under the present form, older than
+// the event, says nothing: a document that was read again, or looked up, comes under a form that the stream has yet to show.
+void RowWriter::lay_out_other_forms() {
+  std::map<uint32_t, std::vector<const Event*>> by_table;
   for (const RowStep& step : plan_.steps())
     for (const RowChange& change : step.changes)
-      if (change.replaces_forms) by_table[change.table].push_back(&change);
-  for (const auto& [table, changes] : by_table) {
-    std::vector<const RowChange*> fresh;
-    Status asked = find_fresh(connection, table, changes, fresh, stop);
-    for (size_t i = 0; !asked && asked.error().react == React::kReject && i < changes.size(); ++i) {
-      // An id that the database's encoding can't hold: which of them?
-      asked = find_fresh(connection, table, {&changes[i], 1}, fresh, stop);
-      if (!asked) return write_failed(std::move(asked).error(), 0, index_of(changes[i]->event));
-    }
-    if (!asked) return write_failed(std::move(asked).error());
+      if (change.replaces_forms) by_table[change.table].push_back(change.event);
+  for (const auto& [table, events] : by_table) {
     const size_t begin = rows_.size();
-    for (const RowChange* change : fresh) {
-      const auto id = row_id(*change->event);
+    for (const Event* event : events) {
+      const auto id = row_id(*event);
       if (!id) continue;
       for (std::string& form : other_forms(*id))
-        rows_.push_back({change->event, forms_.emplace_back(std::move(form)), {}});
+        rows_.push_back({event, forms_.emplace_back(std::move(form)), {}});
     }
     const size_t works = works_.size();
     lay_out_rows(Work::Kind::kRemove, table, begin);
     // In front of everything: what this batch writes under those keys later stays.
     std::rotate(works_.begin(), works_.begin() + static_cast<ptrdiff_t>(works), works_.end());
   }
-  return {};
-}
-
-// Those of `changes` whose row isn't there, or isn't older than the event; a removal's always.
-Status RowWriter::find_fresh(Connection& connection, uint32_t table,
-                             std::span<const RowChange* const> changes, std::vector<const RowChange*>& fresh,
-                             std::stop_token stop) {
-  const GuardForm form = guard_forms_[table];
-  std::string asked = "[";
-  for (const RowChange* change : changes) {
-    if (asked.size() > 1) asked.push_back(',');
-    asked.push_back('[');
-    bson::append_json_string(change->id, asked);
-    asked.push_back(',');
-    // Nothing is older than the empty one.
-    token_.clear();
-    if (!change->remove) append_guard(form, change->event->id, token_);
-    bson::append_json_string(form == GuardForm::kText ? token_ : to_hex(bytes_of(token_)), asked);
-    asked.push_back(']');
-  }
-  asked.push_back(']');
-  TIDEMARK_ASSIGN(const Rows rows,
-                  connection.query(
-                      "SELECT w.n FROM json_array_elements($1::json) WITH ORDINALITY AS w(each, n) WHERE NOT "
-                      "EXISTS (SELECT 1 FROM " +
-                          sql_names_[table] + " AS t WHERE t.id = w.each->>0 AND " +
-                          older(form, "t.token",
-                                form == GuardForm::kText ? "(w.each->>1)" : "decode(w.each->>1, 'hex')") +
-                          ")",
-                      std::span(&asked, 1), std::move(stop)));
-  for (const auto& row : rows.rows)
-    fresh.push_back(changes[static_cast<size_t>(std::atoll(row[0].c_str()) - 1)]);
-  return {};
 }
 
 void RowWriter::lay_out_log() {

@@ -126,9 +126,7 @@ class RowWriter {
   bool is_reserved(const TableName& name) const;
   void lay_out_current();
   void lay_out_log();
-  WriteResult lay_out_other_forms(Connection& connection, std::stop_token stop);
-  Status find_fresh(Connection& connection, uint32_t table, std::span<const RowChange* const> changes,
-                    std::vector<const RowChange*>& fresh, std::stop_token stop);
+  void lay_out_other_forms();
   void lay_out_rows(Work::Kind kind, uint32_t table, size_t begin);
   Status add_work(Connection& connection, const Work& work, size_t begin, size_t end, const Event*& at,
                   std::stop_token stop);

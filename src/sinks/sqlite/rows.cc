@@ -88,8 +88,6 @@ Result<RowWriter::Table*> RowWriter::table(Database& database, const std::string
     TIDEMARK_ASSIGN(table.remove,
                     database.prepare("DELETE FROM " + target + " WHERE id = ?1 AND token < ?2"));
     TIDEMARK_ASSIGN(table.look, database.prepare("SELECT doc, token FROM " + target + " WHERE id = ?1"));
-    TIDEMARK_ASSIGN(table.older,
-                    database.prepare("SELECT 1 FROM " + target + " WHERE id = ?1 AND token < ?2"));
     TIDEMARK_ASSIGN(table.clear,
                     database.prepare("DELETE FROM " + target + " WHERE id > ?2 AND id <= ?3 AND token < ?1"));
     TIDEMARK_ASSIGN(table.range,
@@ -214,12 +212,6 @@ void RowWriter::bind_guard(Statement& statement, int index, GuardForm form, cons
 }
 
 Status RowWriter::remove_other_forms(Table& table, const RowChange& change) {
-  if (!change.remove) {
-    bind_guard(table.older, 2, table.guards, *change.event);
-    TIDEMARK_ASSIGN(const bool there, table.older.bind(1, change.id).step());
-    table.older.reset();
-    if (there) return {};
-  }
   const auto id = row_id(*change.event);
   if (!id) return {};
   bind_guard(table.remove, 2, table.guards, *change.event);

@@ -66,7 +66,6 @@ class RowWriter {
     Statement put;                         // current: the upsert; log: the insert
     Statement remove;                      // current
     Statement look;                        // current: document and guard of a row
-    Statement older;                       // current: whether a row is there and older
     Statement clear;                       // current: of a range of ids
     Statement range;                       // current: the last id of the next rows
     std::string owner;                     // current: the collection whose rows it holds, once that is known
