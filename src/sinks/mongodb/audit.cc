@@ -6,6 +6,7 @@
 #include "mongo/documents.h"
 #include "sinks/mongodb/settings.h"
 #include "sinks/mongodb/statements.h"
+#include "sinks/mongodb/targets.h"
 
 namespace tidemark::mongodb_sink {
 namespace {
@@ -76,14 +77,14 @@ class MongodbAuditEnd final : public AuditEnd {
                          std::stop_token stop) override {
     if (is_anothers(collection)) return AuditPage{last_id, true};
     const auto each = [&](bson::View document) { return hand_out(document, buckets.field, visit); };
-    return reader_.scan(place_of(collection), last_id, limit, each, std::move(stop));
+    return of_one(reader_.scan(place_of(collection), last_id, limit, each, std::move(stop)));
   }
 
   Status lookup(const CollectionName& collection, std::span<const AuditId> ids, const Visit& visit,
                 std::stop_token stop) override {
     if (is_anothers(collection)) return {};
     const auto each = [&](bson::View document) { return hand_out(document, {}, visit); };
-    TIDEMARK_TRY(reader_.lookup(place_of(collection), ids, each, std::move(stop)));
+    TIDEMARK_TRY(of_one(reader_.lookup(place_of(collection), ids, each, std::move(stop))));
     return {};
   }
 
@@ -91,7 +92,7 @@ class MongodbAuditEnd final : public AuditEnd {
                                                             const AuditBuckets& buckets,
                                                             std::stop_token stop) override {
     if (is_anothers(collection)) return std::map<std::optional<int64_t>, uint64_t>();
-    return reader_.counts(place_of(collection), buckets, std::move(stop));
+    return of_one(reader_.counts(place_of(collection), buckets, std::move(stop)));
   }
 
   void close() override { reader_.close({}); }
@@ -119,6 +120,14 @@ class MongodbAuditEnd final : public AuditEnd {
       page = std::move(*read);
     }
     return {};
+  }
+
+  // One collection whose name the server refuses, as the sink does, doesn't hide what the others hold.
+  template <class T>
+  Result<T> of_one(Result<T> read) const {
+    if (!read && !target_.fixed() && is_about_the_name(read.error().code))
+      read.error().react = React::kReject;
+    return read;
   }
 
   bool is_anothers(const CollectionName& collection) {

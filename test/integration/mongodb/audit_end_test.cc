@@ -53,6 +53,16 @@ TEST_F(MongodbAuditEnd, TheGuardIsNoPartOfADocumentAndACopyWithoutItIsEqual) {
   EXPECT_EQ(map_of(scan(*end)), expected);
 }
 
+TEST_F(MongodbAuditEnd, ANameThatTheServerRefusesIsLeftOutAloneAndEndsNoAudit) {
+  config::Settings settings = harness.settings();
+  settings.set("collection", std::string(250, 'x') + "{collection}");
+  auto end = mongodb_sink_component().audit(settings, harness.context()).value();
+  ASSERT_TRUE(end->open({}));
+  const auto page = end->scan({"shop", "orders"}, {}, "", 10, [](const AuditRow&) { return Status(); }, {});
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().react, React::kReject) << page.error().describe();
+}
+
 TEST_F(MongodbAuditEnd, FieldsInAnotherOrderAreAnotherDocument) {
   write({doc(R"({"_id":1,"a":1,"b":2})")});
   ASSERT_TRUE(
