@@ -189,12 +189,12 @@ TEST_P(MongodbNames, ACollectionWhoseNameTheServerRefusesIsOneRejectAndTheOthers
 INSTANTIATE_TEST_SUITE_P(Every, MongodbNames, ::testing::Values(73, 13297));
 
 TEST_F(MongodbOwners, ANameThatIsTooLongHereIsOneRejectAndItsDropIsNothing) {
-  auto sink = opened(pattern(std::string(240, 'x') + "{collection}"));
+  auto sink = opened(pattern(std::string(250, 'x') + "{collection}"));
   const auto batch = batch_of({change_of(1, "insert", "shop", "orders", "x")});
   const auto failed = sink->write(batch->events(), {});
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().error.react, React::kReject) << failed.error().error.describe();
-  sink = opened(pattern(std::string(240, 'x') + "{collection}"));
+  sink = opened(pattern(std::string(250, 'x') + "{collection}"));
   const auto dropped = sink->write(batch_of({change_of(2, "drop", "shop", "orders")})->events(), {});
   EXPECT_TRUE(dropped) << dropped.error().error.describe();
 }
