@@ -7,7 +7,6 @@
 
 namespace tidemark {
 
-// Checks the URI; connects to nothing.
 const DeadLettersComponent& mongodb_dead_letters_component();
 
 }  // namespace tidemark

@@ -8,7 +8,6 @@
 
 namespace tidemark {
 
-// Checks the URI; connects to nothing.
 const PositionComponent& mongodb_position_component();
 
 }  // namespace tidemark

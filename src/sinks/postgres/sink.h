@@ -1,5 +1,4 @@
-// The ways to make the sink `postgres`, and what its settings mean, for component.cc of this folder. Each instance is used by one
-// thread.
+// The ways to make the sink `postgres`, for component.cc of this folder. Each instance is used by one thread.
 #pragma once
 
 #include <memory>
@@ -13,6 +12,7 @@
 
 namespace tidemark::postgres {
 
+// How PostgreSQL reads the names of tables.
 inline constexpr sql::Naming kNaming = {TablePattern::Schema::kAllowed};
 
 Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Settings& settings,

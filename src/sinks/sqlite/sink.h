@@ -1,5 +1,4 @@
-// The ways to make the sink `sqlite`, and what its settings mean, for component.cc of this folder. Each instance is used by one
-// thread.
+// The ways to make the sink `sqlite`, for component.cc of this folder. Each instance is used by one thread.
 #pragma once
 
 #include <memory>
@@ -13,6 +12,7 @@
 
 namespace tidemark::sqlite {
 
+// How SQLite reads the names of tables.
 extern const sql::Naming kNaming;
 
 Result<std::unique_ptr<TransactionalSink>> make_transactional(const config::Settings& settings,

@@ -7,7 +7,6 @@
 
 namespace tidemark {
 
-// Checks the settings; connects to nothing.
 const SourceComponent& rabbitmq_source_component();
 
 }  // namespace tidemark

@@ -12,7 +12,6 @@
 
 namespace tidemark {
 
-// Checks the URI; connects to nothing.
 const StatsComponent& mongodb_stats_component();
 
 }  // namespace tidemark
