@@ -71,32 +71,6 @@ TEST_F(Patience, AnOrdinaryStartAndStopWarnOfNothing) {
   EXPECT_THAT(relay->error_output(), Not(HasSubstr("warning")));
 }
 
-// The deployment that is read has one member, and that steps down for longer than the operator has patience.
-TEST_F(Patience, APrimaryThatStaysAwayIsSaidOnce) {
-  use(SinkKind::kSqlite, Mode::kCurrent);
-  PipelineSetup setup = setup_;
-  setup.uri = other_->uri();
-  setup.source = "primary_patience = \"100ms\"\n";
-  write_config(setup);
-  init_position();
-  const auto relay = start_relay(config_);
-  ASSERT_TRUE(eventually([&] { return relay->error_output().find("primary is") != std::string::npos; }))
-      << relay->error_output();
-  ASSERT_TRUE(elsewhere_->run("admin", R"({"replSetStepDown": 60, "force": true})"));
-  const auto said = [&] {
-    const std::string text = relay->error_output();
-    size_t times = 0;
-    for (size_t at = text.find("had no primary"); at != std::string::npos;
-         at = text.find("had no primary", at + 1))
-      ++times;
-    return times;
-  };
-  EXPECT_TRUE(eventually([&] { return said() > 0; })) << relay->error_output();
-  relay->signal(SIGTERM);
-  ASSERT_TRUE(relay->wait());
-  EXPECT_EQ(said(), 1u) << relay->error_output();
-}
-
 TEST_F(Patience, AStopEndsAtItsDeadlineThoughTheDestinationIsFrozen) {
   setup_.frame = "drain_timeout = \"300ms\"\n";
   // Without the deadline it would end by these, long after the wait below.
