@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "bson/testing/arbitrary_bson.h"
 #include "bson/json.h"
+#include "bson/testing/arbitrary_bson.h"
 #include "support/change_events.h"
 
 namespace tidemark::postgres {
