@@ -27,10 +27,6 @@ constexpr const char* kKeyOfGuard =
 
 constexpr const char* kOwnerColumns = "name text PRIMARY KEY, namespace text, pipeline text";
 
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 }  // namespace
 
 std::string older(GuardForm form, const std::string& a, const std::string& b) {
