@@ -62,7 +62,7 @@ bench: deps ## the numbers, with peers in the same run (a table, and JSON in bui
 	@tools/build release
 	@bench/run $(BENCH_ARGS)
 
-mutate: deps-test ## twenty-seven deliberate bugs, one at a time: each must turn a test red (docs/testing.md)
+mutate: deps-test ## twenty-eight deliberate bugs, one at a time: each must turn a test red (docs/testing.md)
 	@tools/mutate $(MUTATE_ARGS)
 
 chaos: deps-test ## relays under SEEDS seeds of faults, and both ends compared; CHAOS_ARGS=--stock beside the usual loops

@@ -177,9 +177,9 @@ class Program(unittest.TestCase):
 
 
 class TheMutations(unittest.TestCase):
-    def test_are_twenty_seven_with_names_of_their_own(self):
-        self.assertEqual(len({mutation.name for mutation in mutations.MUTATIONS}), 27)
-        self.assertEqual(len(mutations.MUTATIONS), 27)
+    def test_are_twenty_eight_with_names_of_their_own(self):
+        self.assertEqual(len({mutation.name for mutation in mutations.MUTATIONS}), 28)
+        self.assertEqual(len(mutations.MUTATIONS), 28)
 
     def test_apply_to_the_code_as_it_is(self):
         for each in mutations.MUTATIONS:

@@ -200,7 +200,7 @@ MUTATIONS = [
         "anybodys-table",
         "the sqlite sink doesn't look whose table it writes into",
         "two collections whose names lead to one table write over each other's documents",
-        (Edit("src/sinks/sqlite/rows.cc",
+        (Edit("src/sinks/sqlite/row_owners.cc",
               "  if (rows->owner == owner) return rows;\n",
               "  if (!owner.empty()) return rows;\n"),),
         {"tidemark_sink_sqlite_test": ["SqliteSink.TwoCollectionsWhoseNamesLeadToOneTableAreNotMixed"]}),
@@ -212,6 +212,17 @@ MUTATIONS = [
               "  const bool sink_ready = !limits_.sink_first || std::all_of(",
               "  const bool sink_ready = !limits_.sink_first || !lanes_.empty() || std::all_of("),),
         {"tidemark_core_test": ["PipelineCore.TakesNothingFromAQueueBeforeTheSinkAnswers"]}),
+    Mutation(
+        "a-form-that-vouches",
+        "a row under the present form of an _id is taken to show that there is none under another",
+        "what was read again or looked up comes in its last form: the row of a form before it stays for ever",
+        (Edit("src/sinks/sqlite/rows.cc",
+              "  const auto id = row_id(*change.event);\n  if (!id) return {};\n  bind_guard(",
+              "  const auto id = row_id(*change.event);\n  if (!id) return {};\n"
+              "  TIDEMARK_ASSIGN(const bool there, table.look.bind(1, change.id).step());\n"
+              "  const bool older = there && table.look.blob_view(1) < change.event->id;\n"
+              "  table.look.reset();\n  if (older && !change.remove) return {};\n  bind_guard("),),
+        {"tidemark_sink_sqlite_test": ["SqliteTextGuards/CurrentRowsContract/0.ADocumentThatIsShownAheadOfItsTypeStaysOneRow"]}),
     Mutation(
         "one-form-of-a-number",
         "the rows of an _id's other numeric types aren't looked for",

@@ -44,7 +44,7 @@ class SecretsOfAService : public EndToEnd {
     const auto pipeline = [](const std::string& name, const std::string& source, const std::string& sink,
                              const std::string& after = "") {
       return fmt::format(
-          "[[pipeline]]\nname = \"{}\"\non_reject = \"{}\"\nretry_max = "
+          "[[pipeline]]\nname = \"{}\"\non_reject = \"{}\"\nretry_initial = \"20ms\"\nretry_max = "
           "\"200ms\"\n[pipeline.source]\n{}[pipeline.sink]\n"
           "{}{}",
           name, after.find("dead_letters") == std::string::npos ? "stop" : "dead_letter", source, sink,
