@@ -280,15 +280,18 @@ TEST(FileSink, AFileOfSomethingElseIsLeftAlone) {
   }
 }
 
-// The server sends txnNumber and lsid before `_id`, and such an event can be the first of a file.
-TEST(FileSink, AFileThatBeginsWithAnEventOfATransactionIsItsOwn) {
-  const std::string whole = R"({"txnNumber":{"$numberLong":"7"},"lsid":{},"_id":{"_data":"82"}})"
-                            "\n";
-  for (const size_t size : {size_t{5}, whole.size() - 1, whole.size()}) {
-    OneFile harness;
-    ASSERT_TRUE(harness.disk.replace_file(harness.path(), whole.substr(0, size)).has_value());
-    ASSERT_TRUE(harness.make()->open({}).has_value()) << "cut at byte " << size;
-    EXPECT_EQ(*harness.disk.file_size(harness.path()), size == whole.size() ? size : 0);
+// The server puts some fields before `_id`, and such an event can be the first of a file.
+TEST(FileSink, AFileThatBeginsWithAnyEventIsItsOwn) {
+  for (const std::string before :
+       {R"("txnNumber":{"$numberLong":"7"},"lsid":{})", R"("lsid":{},"txnNumber":{"$numberLong":"7"})",
+        R"("to":{"db":"shop","coll":"orders"})", R"("operationDescription":{"v":{"$numberInt":"2"}})"}) {
+    const std::string whole = "{" + before + R"(,"_id":{"_data":"82"}})" + "\n";
+    for (const size_t size : {size_t{5}, whole.size() - 1, whole.size()}) {
+      OneFile harness;
+      ASSERT_TRUE(harness.disk.replace_file(harness.path(), whole.substr(0, size)).has_value());
+      ASSERT_TRUE(harness.make()->open({}).has_value()) << whole << "cut at byte " << size;
+      EXPECT_EQ(*harness.disk.file_size(harness.path()), size == whole.size() ? size : 0);
+    }
   }
 }
 

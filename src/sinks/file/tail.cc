@@ -49,10 +49,11 @@ Result<std::optional<std::string>> first_line(FileSystem& files, const std::stri
   return std::nullopt;
 }
 
-// Every line of every format begins with one of these; a torn one with the beginning of one. The server puts the
-// transaction of an event in front of its `_id`.
+// Every line of every format begins with one of these; a torn one with the beginning of one. The server puts some fields in
+// front of an event's `_id`: those of its transaction, the target of a rename, the description of an expanded event.
 bool begins_like_ours(std::string_view beginning) {
-  for (const std::string_view ours : {"{\"_id\"", "{\"txnNumber\"", "{\"key\"", "{\"specversion\""}) {
+  for (const std::string_view ours : {"{\"_id\"", "{\"txnNumber\"", "{\"lsid\"", "{\"to\":{\"db\"",
+                                      "{\"operationDes", "{\"key\"", "{\"specversion\""}) {
     const size_t common = std::min(beginning.size(), ours.size());
     if (beginning.substr(0, common) == ours.substr(0, common)) return true;
   }
