@@ -61,11 +61,11 @@ class Applier {
   Reply<bool> leaf(const Modifier& modifier, MutableNode& parent, MutableNode& target,
                    const std::string& name, const std::string& path, DeltaNode* log) {
     const size_t size_before = target.is_array() ? target.children().size() : 0;
-    SANDBOX_ASSIGN(const Change change, modifier.update(target, path, env_));
+    SANDBOX_ASSIGN(const NodeChange change, modifier.update(target, path, env_));
     switch (change) {
-      case Change::kNone:
+      case NodeChange::kNone:
         return false;
-      case Change::kRemoved:
+      case NodeChange::kRemoved:
         if (parent.is_array()) {
           target.set(Value::null());
           log_update(log, name, path, Value::null());
@@ -75,10 +75,10 @@ class Applier {
           if (log != nullptr && env_.paths != nullptr) env_.paths->unsets.push_back(path);
         }
         return true;
-      case Change::kUpdated:
+      case NodeChange::kUpdated:
         log_update(log, name, path, target.freeze());
         return true;
-      case Change::kAppended: {
+      case NodeChange::kAppended: {
         if (log == nullptr) return true;
         DeltaNode& sub = log->sub(name, true);
         for (size_t i = size_before; i < target.children().size(); ++i) {

@@ -74,15 +74,15 @@ class PushModifier final : public Modifier {
     return push;
   }
 
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
     if (!node.is_array())
       return command_error(kBadValue, "The field '" + path + "' must be an array but is of type " +
                                           std::string(type_name(node.type())) + " in document " +
                                           id_text(env));
     const Value before = slice_ || sort_ ? node.freeze() : Value();
-    const Change change = perform(node.children());
-    if (before.missing() || change == Change::kNone) return change;
-    return compare(before, node.freeze()) == 0 ? Change::kNone : change;
+    const NodeChange change = perform(node.children());
+    if (before.missing() || change == NodeChange::kNone) return change;
+    return compare(before, node.freeze()) == 0 ? NodeChange::kNone : change;
   }
 
   Reply<Value> create(const std::string&, const UpdateEnv&) const override {
@@ -120,22 +120,24 @@ class PushModifier final : public Modifier {
     return command_error(kBadValue, "Unrecognized clause in $push: " + std::string(name));
   }
 
-  Change perform(std::vector<MutableNode>& nodes) const {
+  NodeChange perform(std::vector<MutableNode>& nodes) const {
     const auto size = static_cast<int64_t>(nodes.size());
     int64_t at = position_.value_or(size);
     if (at < 0) at = std::max<int64_t>(0, size + at);
     at = std::min(at, size);
-    Change change = values_.empty() ? Change::kNone : at == size ? Change::kAppended : Change::kUpdated;
+    NodeChange change = values_.empty() ? NodeChange::kNone
+                        : at == size    ? NodeChange::kAppended
+                                        : NodeChange::kUpdated;
     for (const Value& value : values_) append(nodes, static_cast<size_t>(at++), value);
     if (sort_) {
       sort_->apply(nodes);
-      change = Change::kUpdated;
+      change = NodeChange::kUpdated;
     }
     if (slice_) {
       const auto keep = static_cast<size_t>(std::min<uint64_t>(
           static_cast<uint64_t>(*slice_ < 0 ? -(*slice_ + 1) : *slice_) + (*slice_ < 0 ? 1 : 0),
           nodes.size()));
-      if (keep < nodes.size()) change = Change::kUpdated;
+      if (keep < nodes.size()) change = NodeChange::kUpdated;
       if (*slice_ >= 0)
         nodes.resize(keep);
       else
@@ -173,7 +175,7 @@ class AddToSetModifier final : public Modifier {
     return add;
   }
 
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv&) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv&) const override {
     if (!node.is_array())
       return command_error(kBadValue, "Cannot apply $addToSet to non-array field. Field named '" +
                                           path.substr(path.rfind('.') + 1) + "' has non-array type " +
@@ -188,7 +190,7 @@ class AddToSetModifier final : public Modifier {
       append(nodes, nodes.size(), value);
       changed = true;
     }
-    return changed ? Change::kUpdated : Change::kNone;
+    return changed ? NodeChange::kUpdated : NodeChange::kNone;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return Value::array(values_); }
 
@@ -222,14 +224,14 @@ class PopModifier final : public RemovingModifier {
     pop->first_ = *number == -1;
     return pop;
   }
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv&) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv&) const override {
     if (!node.is_array())
       return command_error(kTypeMismatch, "Path '" + path + "' contains an element of non-array type '" +
                                               std::string(type_name(node.type())) + "'");
     auto& nodes = node.children();
-    if (nodes.empty()) return Change::kNone;
+    if (nodes.empty()) return NodeChange::kNone;
     nodes.erase(first_ ? nodes.begin() : nodes.end() - 1);
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
 
  private:
@@ -261,14 +263,14 @@ class PullModifier final : public RemovingModifier {
         });
   }
 
-  Reply<Change> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
     if (!node.is_array()) return command_error(kBadValue, "Cannot apply " + name_ + " to a non-array value");
     auto& nodes = node.children();
     const auto removed = std::erase_if(nodes, [this](const MutableNode& item) {
       const Value value = item.freeze();
       return condition_(value.element());
     });
-    return removed > 0 ? Change::kUpdated : Change::kNone;
+    return removed > 0 ? NodeChange::kUpdated : NodeChange::kNone;
   }
 
  private:

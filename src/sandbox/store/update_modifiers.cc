@@ -29,10 +29,10 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 class SetModifier : public Modifier {
  public:
   explicit SetModifier(Value value) : value_(std::move(value)) {}
-  Reply<Change> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
-    if (identical(node.freeze(), value_)) return Change::kNone;
+  Reply<NodeChange> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
+    if (identical(node.freeze(), value_)) return NodeChange::kNone;
     node.set(value_);
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return value_; }
 
@@ -44,16 +44,16 @@ class SetOnInsertModifier final : public SetModifier {
  public:
   using SetModifier::SetModifier;
   bool creates(const UpdateEnv& env) const override { return env.is_insert; }
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
-    return env.is_insert ? SetModifier::update(node, path, env) : Reply<Change>(Change::kNone);
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
+    return env.is_insert ? SetModifier::update(node, path, env) : Reply<NodeChange>(NodeChange::kNone);
   }
 };
 
 class UnsetModifier final : public Modifier {
  public:
   bool creates(const UpdateEnv&) const override { return false; }
-  Reply<Change> update(MutableNode&, const std::string&, const UpdateEnv&) const override {
-    return Change::kRemoved;
+  Reply<NodeChange> update(MutableNode&, const std::string&, const UpdateEnv&) const override {
+    return NodeChange::kRemoved;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return Value(); }
 };
@@ -62,8 +62,8 @@ class RenameSourceModifier final : public Modifier {
  public:
   explicit RenameSourceModifier(std::string source) : source_(std::move(source)) {}
   bool creates(const UpdateEnv&) const override { return false; }
-  Reply<Change> update(MutableNode&, const std::string&, const UpdateEnv& env) const override {
-    return env.renamed.contains(source_) ? Change::kRemoved : Change::kNone;
+  Reply<NodeChange> update(MutableNode&, const std::string&, const UpdateEnv& env) const override {
+    return env.renamed.contains(source_) ? NodeChange::kRemoved : NodeChange::kNone;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return Value(); }
 
@@ -75,9 +75,9 @@ class RenameTargetModifier final : public Modifier {
  public:
   explicit RenameTargetModifier(std::string source) : source_(std::move(source)) {}
   bool creates(const UpdateEnv& env) const override { return env.renamed.contains(source_); }
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
     const auto found = env.renamed.find(source_);
-    if (found == env.renamed.end()) return Change::kNone;
+    if (found == env.renamed.end()) return NodeChange::kNone;
     return SetModifier(found->second).update(node, path, env);
   }
   Reply<Value> create(const std::string&, const UpdateEnv& env) const override {
@@ -93,7 +93,7 @@ class ArithmeticModifier final : public Modifier {
   ArithmeticModifier(Arithmetic operation, Value operand)
       : operation_(operation), operand_(std::move(operand)) {}
 
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
     const std::string name = operation_ == Arithmetic::kAdd ? "$inc" : "$mul";
     const Value before = node.freeze();
     if (!before.is_number())
@@ -106,9 +106,9 @@ class ArithmeticModifier final : public Modifier {
                                           " operations to current value ((NumberLong)" + shell_text(before) +
                                           ") for document " + id_text(env));
     if (!after) return tl::unexpected(std::move(after).error());
-    if (identical(before, *after)) return Change::kNone;
+    if (identical(before, *after)) return NodeChange::kNone;
     node.set(*std::move(after));
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override {
     if (operation_ == Arithmetic::kAdd) return operand_;
@@ -123,11 +123,11 @@ class ArithmeticModifier final : public Modifier {
 class ExtremeModifier final : public Modifier {
  public:
   ExtremeModifier(bool maximum, Value value) : maximum_(maximum), value_(std::move(value)) {}
-  Reply<Change> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
     const int order = compare(value_, node.freeze());
-    if (maximum_ ? order <= 0 : order >= 0) return Change::kNone;
+    if (maximum_ ? order <= 0 : order >= 0) return NodeChange::kNone;
     node.set(value_);
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return value_; }
 
@@ -144,16 +144,16 @@ class BitModifier final : public Modifier {
   };
   explicit BitModifier(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const override {
     const Value before = node.freeze();
     if (before.type() != BSON_TYPE_INT32 && before.type() != BSON_TYPE_INT64)
       return command_error(kBadValue, "Cannot apply $bit to a value of non-integral type." + id_text(env) +
                                           " has the field " + last_name(path) + " of non-integer type " +
                                           std::string(type_name(before)));
     const Value after = apply(before);
-    if (identical(before, after)) return Change::kNone;
+    if (identical(before, after)) return NodeChange::kNone;
     node.set(after);
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override {
     return apply(Value(int32_t{0}));
@@ -215,9 +215,9 @@ Reply<std::unique_ptr<const Modifier>> parse_bit(const bson::Element& argument) 
 class CurrentDateModifier final : public Modifier {
  public:
   explicit CurrentDateModifier(Value value) : value_(std::move(value)) {}
-  Reply<Change> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
+  Reply<NodeChange> update(MutableNode& node, const std::string&, const UpdateEnv&) const override {
     node.set(value_);
-    return Change::kUpdated;
+    return NodeChange::kUpdated;
   }
   Reply<Value> create(const std::string&, const UpdateEnv&) const override { return value_; }
 

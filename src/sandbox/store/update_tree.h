@@ -122,7 +122,7 @@ struct UpdateEnv {
   PathLog* paths = nullptr;              // set while changes are logged and !deltas
 };
 
-enum class Change { kNone, kUpdated, kAppended, kRemoved };
+enum class NodeChange { kNone, kUpdated, kAppended, kRemoved };
 
 // One modifier with its argument.
 class Modifier {
@@ -132,7 +132,8 @@ class Modifier {
   virtual bool creates(const UpdateEnv&) const { return true; }
   // `node` holds the value to change; path is for messages. kAppended: only items behind the old last one are
   // new.
-  virtual Reply<Change> update(MutableNode& node, const std::string& path, const UpdateEnv& env) const = 0;
+  virtual Reply<NodeChange> update(MutableNode& node, const std::string& path,
+                                   const UpdateEnv& env) const = 0;
   // The value of a field that did not exist.
   virtual Reply<Value> create(const std::string& path, const UpdateEnv& env) const = 0;
 };
