@@ -241,7 +241,7 @@ void PipelineCore::on(DeadLetterDone input, Mono now) {
   letters_.pop_front();
   watermark_.delivered(letter.seq, 1);
   ++unsaved_events_;
-  if (letter.lane) lanes_[static_cast<size_t>(*letter.lane)].awaits_letter = false;
+  if (letter.lane) end_wait_for_letter(lanes_[static_cast<size_t>(*letter.lane)]);
   acknowledge(now, nullptr);
 }
 
@@ -348,14 +348,8 @@ void PipelineCore::pump_lanes(Mono now) {
     if (lane.retry) {
       WriteJob job = std::move(*lane.retry);
       lane.retry.reset();
-      // Without events the rejected one was its only one; a transaction still has its position to commit.
-      if (!job.events.empty() || limits_.transactional) {
-        start_write(static_cast<int>(i), lane, std::move(job));
-        continue;
-      }
-      lane.spare = std::move(job);
-    }
-    if (!lane.queue.empty()) {
+      start_write(static_cast<int>(i), lane, std::move(job));
+    } else if (!lane.queue.empty()) {
       WriteJob job = std::move(lane.spare);
       fill_job(lane, job);
       start_write(static_cast<int>(i), lane, std::move(job));

@@ -277,6 +277,7 @@ class PipelineCore {
   void lane_failed(Lane& lane, const Error& error, Denials& denials, Mono now);
   void lane_worked(Denials Lane::*denials, Lane& lane);
   void reject_from_job(int index, Lane& lane, WriteJob job, const WriteFailure& failure, Mono now);
+  void end_wait_for_letter(Lane& lane);
   void acknowledge(Mono now, const WriteJob* committed);
   // True when `error` ends the pipeline; begins the drain then. Else the fault stands in the status, and is to be waited out.
   bool ends_pipeline(const Error& error, Denials& denials, Mono now);

@@ -188,6 +188,16 @@ void PipelineCore::reject_from_job(int index, Lane& lane, WriteJob job, const Wr
   lane.awaits_letter = true;
 }
 
+void PipelineCore::end_wait_for_letter(Lane& lane) {
+  lane.awaits_letter = false;
+  // Without events the rejected one was the job's only one, and the lane is idle now, before segments are looked at: a barrier
+  // may wait for it, and no later input need come. A transaction still has its position to commit.
+  if (limits_.transactional || !lane.retry || !lane.retry->events.empty()) return;
+  lane.spare = std::move(*lane.retry);
+  lane.spare.owners.clear();
+  lane.retry.reset();
+}
+
 bool PipelineCore::lanes_idle() const {
   return std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.idle(); });
 }

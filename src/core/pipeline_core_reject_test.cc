@@ -133,5 +133,33 @@ TEST(PipelineCore, NamesTheDocumentOfARejectWhereverItIsTold) {
   }
 }
 
+// With nothing else under way no later input would move it: no read is out while too much is unsaved, and no save is due before
+// the batch is whole.
+TEST(PipelineCore, LetsADropFollowALanesOnlyEventOnceItsLetterIsDurable) {
+  PipelineLimits limits;
+  limits.lanes = 2;
+  limits.on_reject = OnReject::kDeadLetter;
+  limits.unsaved_events_max = 1;
+  Harness h(limits);
+  h.start();
+  h.take<ReadSource>();
+  auto batch = std::make_shared<EventBatch>();
+  for (const char* id : {"bad", "drop"}) {
+    Event event;
+    event.id = batch->store(std::string(id));
+    event.op = std::string_view(id) == "drop" ? Op::kDrop : Op::kInsert;
+    batch->events().push_back(event);
+  }
+  h.give(ReadDone{SourceBatch{batch, at("p1"), false}});
+  h.take<ReadSource>();
+  auto write = h.take<Write>();
+  EXPECT_THAT(ids(write.job), testing::ElementsAre("bad"));
+  h.give(WriteDone{write.lane, std::move(write.job), write_failed(Error{React::kReject, "bad"}, 0, 0)});
+  h.take<PutDeadLetter>();
+  EXPECT_FALSE(h.has<Write>()) << "nothing passes an event that is durable nowhere";
+  h.give(DeadLetterDone{LetterFate::kKept});
+  EXPECT_THAT(ids(h.take<Write>().job), testing::ElementsAre("drop"));
+}
+
 }  // namespace
 }  // namespace tidemark
