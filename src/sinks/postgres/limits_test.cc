@@ -1,5 +1,8 @@
 // What PostgreSQL can't hold, what is too much for it at once, and what is taken away under the running sink.
+#include <thread>
+
 #include "sinks/postgres/component.h"
+#include "sinks/postgres/connection.h"
 #include "sinks/postgres/testing/support.h"
 
 namespace tidemark::testing {
@@ -256,6 +259,32 @@ TEST_F(PostgresLimits, ATableThatIsGoneIsGivenBackByADropOfItsCollectionAndNever
   const auto written = write(*sink, dropped, 5);
   ASSERT_TRUE(written) << written.error().error.describe();
   EXPECT_EQ(rows("SELECT count(*) FROM orders"), std::vector<std::string>{"1"});
+}
+
+// Of two lanes that open at once, the other makes the table, and writes into it, between two questions of this one.
+TEST_F(PostgresLimits, ATableThatAnotherLaneMakesMeanwhileIsNotTakenForOneThatIsGone) {
+  const auto settings = postgres_settings(uri_, "current");
+  auto before = opened(postgres_settings(uri_, "current", "another"));  // makes the table of owners
+  before->close();
+  postgres::ConnectionOptions options;
+  options.uri = uri_;
+  const auto lane = postgres::Connection::open(options, clock_, {}).value();
+  ASSERT_TRUE(lane->query("BEGIN; LOCK TABLE tidemark_tables", {}));
+  auto sink = postgres_sink_component().plain(settings, context()).value();
+  Status opened;
+  std::thread opener([&] { opened = sink->open({}); });
+  const bool waits = eventually([&] {
+    return !rows("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tidemark_tables'::regclass")
+                .empty();
+  });
+  const auto made = lane->query(
+      "CREATE TABLE orders(id text PRIMARY KEY, doc jsonb, token bytea, cluster_time timestamp with time "
+      "zone); INSERT INTO tidemark_tables VALUES ('orders', 'shop.orders', 'orders'); COMMIT",
+      {});
+  opener.join();
+  EXPECT_TRUE(waits);
+  ASSERT_TRUE(made) << made.error().describe();
+  EXPECT_TRUE(opened) << opened.error().describe();
 }
 
 }  // namespace

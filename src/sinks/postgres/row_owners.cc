@@ -76,13 +76,15 @@ Status RowWriter::give_back(const Work& work, std::set<std::string>& freed, std:
   return {};
 }
 
-// The owner of a table that isn't there; empty where there is one, or there never was.
+// The owner of a table that isn't there; empty where there is one, or there never was. The owner is asked for first: it is
+// written behind its table, so that a table that another lane makes meanwhile is found.
 Result<std::string> RowWriter::owner_of_missing(Connection& connection, const TableName& name,
                                                 std::stop_token stop) {
   if (mode_ == Mode::kLog || !fits_name(name) || known_.contains(name.text())) return std::string();
-  TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, stop));
-  if (!shape.empty()) return std::string();
-  return owner_of(connection, name, std::move(stop));
+  TIDEMARK_ASSIGN(std::string owner, owner_of(connection, name, stop));
+  if (owner.empty()) return owner;
+  TIDEMARK_ASSIGN(const std::string shape, shape_of(connection, name, std::move(stop)));
+  return shape.empty() ? std::move(owner) : std::string();
 }
 
 // kConfig where the table has an owner and isn't there. `wanted`: of this owner alone; empty: of any.

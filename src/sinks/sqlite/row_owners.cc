@@ -54,15 +54,16 @@ Result<std::string> RowWriter::owner_of(Database& database, const std::string& n
   return there ? select.text(0) : std::string();
 }
 
-// kConfig where the table has an owner and isn't there. `wanted`: of this owner alone; empty: of any.
+// kConfig where the table has an owner and isn't there. `wanted`: of this owner alone; empty: of any. The owner is asked for
+// first: it is written behind its table, so that a table that another lane makes meanwhile is found.
 Status RowWriter::check_not_dropped(Database& database, const std::string& name, const std::string& wanted) {
   if (mode_ == Mode::kLog || tables_.contains(name)) return {};
+  TIDEMARK_ASSIGN(const std::string owner, owner_of(database, name));
+  if (owner.empty() || (!wanted.empty() && owner != wanted)) return {};
   TIDEMARK_ASSIGN(Statement named, database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND "
                                                     "name = ?1 COLLATE NOCASE"));
   TIDEMARK_ASSIGN(const bool there, named.bind(1, name).step());
   if (there) return {};
-  TIDEMARK_ASSIGN(const std::string owner, owner_of(database, name));
-  if (owner.empty() || (!wanted.empty() && owner != wanted)) return {};
   std::string literal;
   for (const char c : name) literal.append(c == '\'' ? 2 : 1, c);
   return fail(dropped_by_somebody(
