@@ -101,7 +101,7 @@ class PostgresEnd final : public End {
     return fmt::format(
         "[pipeline.sink]\ntype = \"postgres\"\nuri = \"{}\"\ntable = "
         "\"{}\"\nmode = \"{}\"\nposition_table = "
-        "\"{}\"\nconnect_timeout = \"500ms\"\nstatement_timeout = "
+        "\"{}\"\nconnect_timeout = \"2s\"\nstatement_timeout = "
         "\"200ms\"\n[pipeline.dead_letters]\ntype = "
         "\"sqlite\"\npath = \"{}\"\n",
         uri_, table_, mode_of(kind_), positions_, letters_);

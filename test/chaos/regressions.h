@@ -24,6 +24,15 @@ inline constexpr const char* kRegressions[] = {
     "84 crash-at-call 0 154; 94 rollback 0 6; 114 kill-cursors 1 1; 132 fail-position 2 37; 138 step-down 0 "
     "1; "
     "147 fail-aggregate 5 69; 177 truncate-oplog 0 1",
+    // A lane whose write held one event alone, which went to the dead letters, kept the end of a reading (a barrier) waiting for
+    // good: with too much unsaved to read on, nothing else came to wake it.
+    "seed 46; writes 113; relays postgres-current-lanes,sqlite-log,sqlite-current; 37 pause-member 1 111; "
+    "45 fail-aggregate 15 31; 47 stop-relay 2 9",
+    // The file sink didn't take a file that begins with a rename (`to` comes before _id) for its own.
+    "seed 22; writes 136; relays file-mongodb-position,mongodb-current,postgres-current; 15 cut-connections "
+    "0 40; 55 pause-member 0 50; 112 kill-relay 0 145; 115 kill-cursors 0 1; 120 step-down 0 1",
+    // Rows stayed under another numeric form of an _id that had changed its type.
+    "seed 7; writes 158; relays postgres-current-lanes,sqlite-log,sqlite-current",
 };
 
 }  // namespace tidemark::chaos
