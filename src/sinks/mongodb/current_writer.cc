@@ -24,6 +24,9 @@ namespace tidemark::mongodb_sink {
 namespace {
 
 constexpr const char* kWho = "mongodb sink";
+constexpr const char* kRemedy =
+    "start again, run the statement that the message then names, if it names one, and bring what is missing "
+    "from the source with `tidemark audit --repair`";
 constexpr int32_t kMoveBatch = 500;
 
 bool names_index_of_id(const mongo::WriteError& error) {
@@ -37,7 +40,7 @@ bool names_index_of_id(const mongo::WriteError& error) {
 class CurrentWriter final : public Writer {
  public:
   explicit CurrentWriter(WriterOptions options)
-      : Writer(std::move(options)),
+      : Writer(std::move(options), kRemedy),
         guard_(options_.guard_field),
         owners_(options_.owners, options_.pipeline),
         plan_(options_.target, options_.on_drop) {}

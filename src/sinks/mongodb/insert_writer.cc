@@ -3,6 +3,8 @@
 // and rejects it.
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "base/log.h"
 #include "sinks/mongodb/statements.h"
@@ -13,6 +15,9 @@ namespace tidemark::mongodb_sink {
 namespace {
 
 constexpr const char* kWho = "mongodb sink";
+// A repetition does no harm, and an audit doesn't compare what is only added to.
+constexpr const char* kRemedy =
+    "bring back what the source's oplog still holds: `tidemark position set` to `--from earliest` or a time";
 
 struct Row {
   uint32_t event = 0;
@@ -21,10 +26,12 @@ struct Row {
 
 class InsertWriter final : public Writer {
  public:
-  explicit InsertWriter(WriterOptions options) : Writer(std::move(options)), index_(options_.unique_key) {}
+  explicit InsertWriter(WriterOptions options)
+      : Writer(std::move(options), kRemedy), index_(options_.unique_key) {}
 
   Status open(mongo::Client& client, std::stop_token stop) override {
     TIDEMARK_TRY(Writer::open(client, stop));
+    indexed_.clear();
     if (options_.unique_key.empty() || !options_.target.fixed()) return {};
     TableName target;
     options_.target.expand({}, target);
@@ -65,10 +72,13 @@ class InsertWriter final : public Writer {
 
   Status ensure_one(mongo::Client& client, const TableName& target, const Namespace& ns,
                     std::stop_token stop) override {
-    if (!known_.is_due(target)) return {};
+    const bool due = known_.is_due(target);
     TIDEMARK_TRY(Writer::ensure_one(client, target, ns, stop));
-    if (options_.unique_key.empty()) return {};
-    return index_.ensure(client, target, std::move(stop));
+    // That the collection was looked at says nothing of its index: open() only looks, and making the index may have failed.
+    if (options_.unique_key.empty() || (!due && indexed_.contains(target.text()))) return {};
+    TIDEMARK_TRY(index_.ensure(client, target, std::move(stop)));
+    indexed_.insert(target.text());
+    return {};
   }
 
  private:
@@ -225,10 +235,12 @@ class InsertWriter final : public Writer {
   }
 
   UniqueIndex index_;
-  std::vector<Row> rows_;          // those of one target stand together
-  std::vector<bool> written_;      // of rows_
-  std::vector<size_t> plain_;      // of rows_: those that are inserted
-  std::vector<size_t> stamped_;    // and those with a Timestamp(0, 0) that an insert would change
+  std::set<std::string>
+      indexed_;                  // the collections' full names that it was made on, or found on, since open()
+  std::vector<Row> rows_;        // those of one target stand together
+  std::vector<bool> written_;    // of rows_
+  std::vector<size_t> plain_;    // of rows_: those that are inserted
+  std::vector<size_t> stamped_;  // and those with a Timestamp(0, 0) that an insert would change
   std::vector<size_t> by_insert_;  // and of those, what an update may not make
   std::vector<TableName> targets_;
   std::vector<const Event*> firsts_;  // of targets_

@@ -17,13 +17,6 @@ tl::unexpected<Error> unsuitable(const TableName& target, const std::string& wha
               "found by its exact _id");
 }
 
-tl::unexpected<Error> replaced(const TableName& target, const std::string& what) {
-  return fail(React::kConfig,
-              "mongodb sink: the collection " + target.text() + " was " + what +
-                  " while the pipeline ran: what had been written to it is gone",
-              "put it back from a backup; or start again: the message then says how to have it made anew");
-}
-
 }  // namespace
 
 Status check_kind(bson::View entry, const TableName& target) {
@@ -56,6 +49,13 @@ std::vector<std::string> shard_key_in(bson::View entry) {
   for (const bson::Element field : key->document())
     if (field.key() != "_id") paths.emplace_back(field.key());
   return paths;
+}
+
+tl::unexpected<Error> Targets::replaced(const TableName& target, const std::string& what) const {
+  return fail(React::kConfig,
+              "mongodb sink: the collection " + target.text() + " was " + what +
+                  " while the pipeline ran: what had been written to it is gone",
+              std::string("put it back from a backup; or ") + remedy_);
 }
 
 bool Targets::is_due(const TableName& target) const {

@@ -25,7 +25,8 @@ class Targets {
  public:
   static constexpr std::chrono::seconds kLookEvery{10};
 
-  explicit Targets(Clock& clock) : clock_(clock) {}
+  // `remedy`, a literal: what brings back what stood in a collection that was dropped or replaced.
+  Targets(Clock& clock, const char* remedy) : clock_(clock), remedy_(remedy) {}
 
   // Creates the collection when absent, and looks what it is; without effect where that was done a moment ago. kConfig for
   // a collection that isn't the one it was, kReject for one that can't be written to: of a kind that check_kind() refuses, of
@@ -51,7 +52,10 @@ class Targets {
 
   Status read_shard_key(mongo::Client& client, const TableName& target, Known& known, std::stop_token stop);
 
+  tl::unexpected<Error> replaced(const TableName& target, const std::string& what) const;
+
   Clock& clock_;
+  const char* remedy_;
   std::map<std::string, Known> known_;  // by the collection's full name
 };
 

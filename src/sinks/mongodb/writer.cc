@@ -20,7 +20,8 @@ Error final(Error error) {
 
 }  // namespace
 
-Writer::Writer(WriterOptions options) : options_(std::move(options)), known_(clock_of(options_)) {}
+Writer::Writer(WriterOptions options, const char* remedy)
+    : options_(std::move(options)), known_(clock_of(options_), remedy) {}
 
 Status Writer::open(mongo::Client& client, std::stop_token stop) {
   refused_.clear();

@@ -29,7 +29,8 @@ struct WriterOptions {
 
 class Writer {
  public:
-  explicit Writer(WriterOptions options);
+  // `remedy`: see Targets.
+  Writer(WriterOptions options, const char* remedy);
   virtual ~Writer() = default;
 
   // Called with every open: what doesn't need an event to be known is created, or refused.

@@ -70,6 +70,31 @@ TEST_F(MongodbInsert, SaysWhatStandsInTheWayOfTheUniqueIndex) {
   EXPECT_THAT(opened.error().hint, HasSubstr("remove all but one"));
 }
 
+// Without it the next write would take a repetition for another document.
+TEST_F(MongodbInsert, MakesTheIndexWithTheNextWriteWhereTheServerCouldNot) {
+  for (const char* collection : {"orders", "{collection}"}) {
+    SCOPED_TRACE(collection);
+    (void)at.mongo().run(at.database(), R"({"dropDatabase": 1})");
+    auto into = settings();
+    into.set("collection", std::string(collection));
+    auto sink = mongodb_sink_component().plain(into, at.context()).value();
+    ASSERT_TRUE(at.mongo().run("admin", R"({"configureFailPoint": "failCommand", "mode": {"times": 1},
+                                    "data": {"failCommands": ["createIndexes"], "errorCode": 50}})"));
+    EventBatch batch;
+    add_cloud_event(batch, 1, raw(1));
+    const Status first = sink->open({});
+    EXPECT_EQ(first.has_value(), std::string_view(collection) != "orders");
+    if (first)
+      EXPECT_FALSE(sink->write(batch.events(), {}));
+    else
+      ASSERT_TRUE(sink->open({}));
+    ASSERT_TRUE(sink->write(batch.events(), {}));
+    EXPECT_EQ(
+        at.mongo().insert(at.database(), "orders", R"({"raw": {"source": "src", "id": "1"}})").error().code,
+        11000);
+  }
+}
+
 TEST_F(MongodbInsert, UsesAnIndexThatHasAnotherName) {
   ASSERT_TRUE(at.mongo().run(at.database(),
                              R"({"createIndexes": "orders", "indexes": [
