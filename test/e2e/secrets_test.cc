@@ -201,6 +201,7 @@ TEST_F(SecretsOfAService, StandInNoLineNoAnswerAndNoFrame) {
 
 TEST_F(SecretsOfAService, StandInNoReferencePage) {
   const std::string uri = "mongodb://u:s3cr3t@127.0.0.1:1/";
+  ASSERT_TRUE(std::filesystem::create_directory(folder_.file("reference")));
   const Finished finished =
       tidemark({"reference", "--out", folder_.file("reference")},
                {{"TIDEMARK_MONGODB_URI", uri}, {"TIDEMARK_TOKEN", uri}, {"TIDEMARK_POSTGRES_URI", uri}});
