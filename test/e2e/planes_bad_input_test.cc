@@ -244,7 +244,7 @@ TEST_F(WebSocketFrames, ThatLieAboutTheirLengthEndTheConnection) {
   for (const auto& [what, frame] : kFrames) {
     const auto http = open_socket();
     ASSERT_TRUE(http) << what;
-    EXPECT_TRUE(http->send(frame, HttpClient::kAll)) << what;
+    (void)http->send(frame, HttpClient::kAll);  // the end may come before the last byte of it is sent
     bool closed = false;
     http->drain(seconds(10), closed);
     EXPECT_TRUE(closed) << what << " is put up with";
