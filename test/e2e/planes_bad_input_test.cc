@@ -1,6 +1,8 @@
 // What no good client sends, at the door of the running program: each gets the right status, what was good before and
 // after is stored, and the process keeps neither memory nor files of it.
 #include <csignal>
+#include <fstream>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -20,6 +22,24 @@ constexpr size_t kHugeBytes = 100 << 20;
 // What a body of 100 MB must not leave behind, whole or in part.
 const size_t kMemoryGrowthMax = testing::sanitized() ? 256 << 20 : 64 << 20;
 
+// What the clients of databases and queues may open in the meantime.
+constexpr size_t kFilesOfOurs = 4;
+
+// Connections that a process of this machine has accepted on the port and not closed: proc(5), /proc/net/tcp.
+size_t open_connections(int port) {
+  std::ifstream table("/proc/net/tcp");
+  const std::string local = fmt::format(":{:04X}", port);
+  size_t count = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string slot, from, to, state;
+    fields >> slot >> from >> to >> state;
+    const bool open = state == "01" || state == "08";  // ESTABLISHED, CLOSE_WAIT
+    if (open && from.ends_with(local)) ++count;
+  }
+  return count;
+}
+
 class BadInput : public Planes {
  protected:
   void SetUp() override {
@@ -37,7 +57,9 @@ class BadInput : public Planes {
   void TearDown() override {
     if (process_ && !HasFatalFailure()) {
       good_events_are_stored();
-      EXPECT_TRUE(testing::eventually([&] { return open_files(process_->pid()) <= files_; }))
+      EXPECT_TRUE(testing::eventually([&] { return open_connections(port()) == 0; }))
+          << open_connections(port()) << " connections are still open";
+      EXPECT_TRUE(testing::eventually([&] { return open_files(process_->pid()) <= files_ + kFilesOfOurs; }))
           << open_files(process_->pid()) << " files open, " << files_ << " before";
       EXPECT_LT(resident_bytes(process_->pid()), memory_ + kMemoryGrowthMax);
       process_->signal(SIGTERM);
