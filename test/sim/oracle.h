@@ -93,6 +93,7 @@ class Oracle {
   void check_covered(Index place, const std::vector<Index>& beside, std::string_view by);
   void check_tries(Mono now);
   void check_saves(std::optional<Mono> next_tick, Mono now);
+  void check_progress();
   void check_view(const PipelineStatus& status);
 
   void acquired(const StoredPosition& stored);

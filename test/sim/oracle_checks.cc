@@ -237,6 +237,7 @@ void Oracle::settled(const PipelineStatus& status, std::optional<Mono> next_tick
   }
   check_tries(now);
   check_saves(next_tick, now);
+  check_progress();
   std::vector<const Patience*> waits{&source_patience_, &position_patience_, &letter_patience_};
   for (const LaneView& view : lanes_) waits.push_back(&view.patience);
   for (const Patience* patience : waits) {
@@ -265,6 +266,16 @@ void Oracle::check_tries(Mono now) {
   }
   SIM_CHECK(verdict_, limits_.transactional || acquired_ || acquiring_ || !position_patience_.must_try(now),
             rule::kRetryIsPatient, "the wait for the position is over and nothing asks for it");
+}
+
+// What is owed is on its way, or waits for a time; not for some later input that need not come.
+void Oracle::check_progress() {
+  if (!gate_open_ || owed_ == 0 || letter_out_ || letter_patience_.waits()) return;
+  const bool idle = std::all_of(lanes_.begin(), lanes_.end(), [](const LaneView& view) {
+    return view.open && !view.busy && !view.patience.waits();
+  });
+  SIM_CHECK(verdict_, !idle, rule::kEventuallyDelivered,
+            std::to_string(owed_) + " events are owed, and no lane and no letter is under way");
 }
 
 bool Oracle::save_is_due(Mono now) const { return urgent_ || now - last_save_ >= limits_.idle_save; }
