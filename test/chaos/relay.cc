@@ -15,6 +15,7 @@ namespace {
 constexpr int kKilled = 137;  // tidemark-crash, when it got there
 constexpr int kFenced = 77;   // another instance owns the position
 constexpr std::chrono::seconds kStopPatience{20};
+constexpr int kInitTries = 5;
 constexpr size_t kLastWords = 1'000;
 
 // Times in the driver are as short as it allows, so that a trial waits seconds and not minutes.
@@ -68,10 +69,15 @@ void Relay::begin_init() {
       testing::bin_dir() + "/tidemark", "position", "init", config_, "orders", "--from", "now", "--yes"});
 }
 
+// Its timeouts are the relay's, and short: on a machine with much else to do an attempt may fail before any fault is inflicted.
 Status Relay::finish_init() {
-  const auto status = process_->wait();
-  if (status && status->code == 0) return {};
-  return fail(React::kFatal, "position init of relay " + name() + " failed: " + process_->error_output());
+  for (int tries = 1;; ++tries) {
+    const auto status = process_->wait();
+    if (status && status->code == 0) return {};
+    if (tries == kInitTries)
+      return fail(React::kFatal, "position init of relay " + name() + " failed: " + process_->error_output());
+    begin_init();
+  }
 }
 
 void Relay::start(Time) {

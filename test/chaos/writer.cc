@@ -89,6 +89,7 @@ Writer::Writer(WriterOptions options) : options_(std::move(options)), limit_(opt
                                    "2000&socketTimeoutMS=1000&"
                                    "connectTimeoutMS=500&heartbeatFrequencyMS=500&retryWrites=true",
                                options_.database);
+  client_->start_session();
   client_->random = SeededRandom(options_.seed ^ 0x5eed);
   for (uint64_t i = 0; i < kSlots; ++i) slots_.push_back({.number = i});
   thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });

@@ -1,6 +1,10 @@
 // What a Writer is made of; for its own two sources.
 #pragma once
 
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
 #include <mongoc/mongoc.h>
 
 #include "chaos/documents.h"
@@ -35,7 +39,6 @@ struct Writer::Client {
     mongoc_uri_destroy(parsed);
     client = mongoc_client_pool_pop(pool);
     collection = mongoc_client_get_collection(client, database.c_str(), kCollection);
-    session = mongoc_client_start_session(client, nullptr, nullptr);
   }
   ~Client() {
     mongoc_client_session_destroy(session);
@@ -46,6 +49,16 @@ struct Writer::Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
+  // Before anything is written. Throws when no member answers in a whole minute: on a machine with much else to do a member that
+  // is well may not answer in time.
+  void start_session() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    bson_error_t error = {};
+    while ((session = mongoc_client_start_session(client, nullptr, &error)) == nullptr)
+      if (std::chrono::steady_clock::now() > deadline)
+        throw std::runtime_error(std::string("the writer has no session: ") + error.message);
+  }
+
   // How many documents one write met; the driver repeats it once by itself.
   Result<int64_t> write(const Planned& planned);
   // True: committed. False: aborted for certain. Else unknown.
@@ -54,7 +67,7 @@ struct Writer::Client {
   mongoc_client_pool_t* pool;
   mongoc_client_t* client;
   mongoc_collection_t* collection;
-  mongoc_client_session_t* session;
+  mongoc_client_session_t* session = nullptr;
   SeededRandom random{0};
 };
 
