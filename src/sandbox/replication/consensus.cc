@@ -373,15 +373,29 @@ void Consensus::set_paused(int member, bool paused) {
 }
 
 void Consensus::set_partitioned(int member, bool partitioned) {
-  MutexLock lock(mutex_);
-  peers_[member].partitioned = partitioned;
-  facts_changed();
+  {
+    MutexLock lock(mutex_);
+    peers_[member].partitioned = partitioned;
+    facts_changed();
+  }
+  links_changed();
 }
 
 void Consensus::set_replicating(int member, bool replicating) {
-  MutexLock lock(mutex_);
-  peers_[member].replicating = replicating;
-  facts_changed();
+  {
+    MutexLock lock(mutex_);
+    peers_[member].replicating = replicating;
+    facts_changed();
+  }
+  links_changed();
+}
+
+// What a member has read over a link that is no more isn't applied once this has returned.
+void Consensus::links_changed() {
+  for (const auto& member : members_) {
+    ExclusiveLock lock(member->mutex);
+    ++member->links;
+  }
 }
 
 void Consensus::run_elector(std::stop_token stop) {

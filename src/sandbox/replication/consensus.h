@@ -105,6 +105,7 @@ class Consensus {
   struct Source {
     int member = -1;
     int64_t term = 0;
+    uint64_t links = 0;  // Member::links before the source was chosen
   };
 
   bool linked(int a, int b) const REQUIRES(mutex_);
@@ -119,6 +120,7 @@ class Consensus {
   // Demotes, elects and publishes as the facts demand; returns when to look again.
   Mono evaluate(Mono now) REQUIRES(mutex_);
   void facts_changed() REQUIRES(mutex_);
+  void links_changed() EXCLUDES(mutex_);
   void wake_everybody() REQUIRES(mutex_);
   void promote(int member) REQUIRES(mutex_);
   void demote(int member) REQUIRES(mutex_);

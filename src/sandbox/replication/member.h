@@ -58,6 +58,7 @@ struct Member {
   bool primary GUARDED_BY(mutex) = false;
   bool stepping_down GUARDED_BY(mutex) = false;  // still primary, takes no more writes
   int64_t term GUARDED_BY(mutex) = 0;
+  uint64_t links GUARDED_BY(mutex) = 0;  // counts up when one was cut or mended
 
   bool writable() const REQUIRES_SHARED(mutex) { return primary && !stepping_down; }
   // Gives the entries their times and appends them. REQUIRES writable(), and the catalog changed accordingly.

@@ -16,7 +16,16 @@ void Consensus::run_replicator(int member, std::stop_token stop) {
     {
       MutexLock lock(mutex_);
       facts_.wait(mutex_, stop, [&]() REQUIRES(mutex_) { return source_of(member).member >= 0; });
-      source = source_of(member);
+    }
+    {
+      SharedLock lock(members_[member]->mutex);
+      source.links = members_[member]->links;
+    }
+    {
+      MutexLock lock(mutex_);
+      const Source now = source_of(member);
+      source.member = now.member;
+      source.term = now.term;
     }
     if (source.member >= 0) copy_entries(member, source, stop);
   }
@@ -55,8 +64,9 @@ bool Consensus::apply_entries(int member, const Source& source, OpTime mine,
                               const std::vector<EntryPtr>& entries) {
   Member& self = *members_[member];
   ExclusiveLock lock(self.mutex);
-  // An election or a resync came in between: look again from the start.
-  if (self.primary || self.term != source.term || self.oplog.newest() != mine) return true;
+  // An election, a resync or a cut came in between: look again from the start.
+  if (self.links != source.links || self.primary || self.term != source.term || self.oplog.newest() != mine)
+    return true;
   for (const auto& entry : entries) {
     if (!apply(*entry, self.catalog)) return false;
     self.sessions.record(entry);
@@ -81,7 +91,7 @@ void Consensus::copy_everything(int member, const Source& source) {
   bool diverged = false;
   {
     ExclusiveLock lock(self.mutex);
-    if (self.primary || self.term != source.term) return;
+    if (self.links != source.links || self.primary || self.term != source.term) return;
     diverged = from.oplog.common_point(self.oplog.recent_times(SIZE_MAX)) != OpTime{};
     self.catalog = std::move(catalog);
     self.sessions = std::move(sessions);
