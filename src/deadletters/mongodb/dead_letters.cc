@@ -112,7 +112,10 @@ class MongodbDeadLetters final : public DeadLetterStore {
     bson::Builder command;
     command.append("update", collection_).append_array("updates", statements.view());
     auto written = client_->write(database_, command.view(), std::move(stop));
-    if (written) return LetterFate::kKept;
+    if (written) {
+      held_ = true;
+      return LetterFate::kKept;
+    }
     Error error = std::move(written).error();
     // Two put it at once; the next try replaces it.
     if (error.code == mongo::kDuplicateKey) error.react = React::kRetry;
@@ -144,7 +147,9 @@ class MongodbDeadLetters final : public DeadLetterStore {
     command.append("readConcern", majority().view());
     TIDEMARK_ASSIGN(const bson::Document reply, client_->read(database_, command.view(), {}));
     const auto n = reply.view().find("n");
-    return static_cast<uint64_t>(std::max<int64_t>(0, n ? n->integer().value_or(0) : 0));
+    const auto counted = static_cast<uint64_t>(std::max<int64_t>(0, n ? n->integer().value_or(0) : 0));
+    held_ = held_ || counted > 0;
+    return counted;
   }
 
   Status remove(const std::string& pipeline, const std::string& id) override {
@@ -212,8 +217,9 @@ class MongodbDeadLetters final : public DeadLetterStore {
     if (!now) return true;
     looked_at_ = clock_.now();
     if (uuid_.empty() || *now == uuid_) return true;
-    if (!lost_) log::error("{}", loss().describe());
-    lost_ = true;
+    // Made anew before anything stood in it, as when its creation was rolled back: nothing is lost with it.
+    if (held_ && !lost_) log::error("{}", loss().describe());
+    lost_ = lost_ || held_;
     made_ = false;
     uuid_.clear();
     return false;
@@ -239,7 +245,8 @@ class MongodbDeadLetters final : public DeadLetterStore {
   std::string uuid_;  // of the collection as it was opened; empty = not known
   Mono looked_at_{};
   bool made_ = false;  // it is there, with its index, as far as is known
-  bool lost_ = false;  // it was another one before
+  bool held_ = false;  // a letter was seen in it
+  bool lost_ = false;  // it was another one before, with letters
 };
 
 config::ComponentSpec make_spec() {
