@@ -1,4 +1,4 @@
-// Numbers and durations as people read them.
+// Numbers, durations and the words of others as people read them. Pure; any thread.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,7 @@ std::string grouped(Number value) {
   const bool negative = value < Number{0};
   return grouped_digits(negative ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value), negative);
 }
+
 // `text` on one line and without effect on a terminal: control characters (also those of U+0080 to U+009F) as \n, \r, \t, \xNN.
 // Names and messages of others may hold anything.
 std::string printable(std::string_view text);

@@ -12,7 +12,7 @@ class App;
 namespace tidemark::cli {
 
 struct UnknownWord {
-  std::string what;  // `there is no command "nosuch"`
+  std::string what;  // `"tidemark" has no command "nosuch"`
   std::string hint;  // the nearest name, or those there are
 };
 

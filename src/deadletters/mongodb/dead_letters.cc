@@ -111,8 +111,10 @@ class MongodbDeadLetters final : public DeadLetterStore {
     statements.append("0", statement.view());
     bson::Builder command;
     command.append("update", collection_).append_array("updates", statements.view());
-    auto written = client_->write(database_, command.view(), std::move(stop));
+    auto written = client_->write(database_, command.view(), stop);
     if (written) {
+      // The first one may have gone into a collection that was made anew since the last look.
+      if (!held_) look(stop);
       held_ = true;
       return LetterFate::kKept;
     }
@@ -216,12 +218,13 @@ class MongodbDeadLetters final : public DeadLetterStore {
     auto now = uuid(std::move(stop));
     if (!now) return true;
     looked_at_ = clock_.now();
-    if (uuid_.empty() || *now == uuid_) return true;
+    if (*now == uuid_) return true;
+    const bool was_known = !std::exchange(uuid_, std::move(*now)).empty();
+    if (!was_known) return true;
     // Made anew before anything stood in it, as when its creation was rolled back: nothing is lost with it.
     if (held_ && !lost_) log::error("{}", loss().describe());
     lost_ = lost_ || held_;
     made_ = false;
-    uuid_.clear();
     return false;
   }
 

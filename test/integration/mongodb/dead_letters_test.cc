@@ -84,5 +84,18 @@ TEST_F(MongodbDeadLetters, OfACollectionThatIsDroppedUnderTheRunningProcessAreMi
   init_log(LogLevel::kOff);
 }
 
+// As when a primary dies before the majority has the creation: the next one makes it anew, under another identity.
+TEST_F(MongodbDeadLetters, ACollectionThatIsMadeAnewBeforeItHeldALetterIsNoLoss) {
+  auto store = opened(at.make());
+  auto beside = opened(at.make());
+  EXPECT_EQ(beside->count("orders"), 0u);
+  ASSERT_TRUE(at.mongo().run(at.database(), R"({"drop": "dead"})"));
+  ASSERT_TRUE(at.mongo().run(at.database(), R"({"create": "dead"})"));
+  EXPECT_EQ(beside->count("orders"), 0u);
+  ASSERT_TRUE(store->put(a_letter("82A"), {}));
+  EXPECT_EQ(beside->count("orders"), 1u);
+  EXPECT_EQ(store->count("orders"), 1u);
+}
+
 }  // namespace
 }  // namespace tidemark::testing
